@@ -1,0 +1,97 @@
+// Every counter of a port, by name. None is derived by subtraction, so that the sums can be
+// checked:
+//
+//   ingress: frames = forwarded + flooded + consumed + every ingress drop
+//   egress:  attempted = frames + every egress drop
+//
+// Threads: each worker has blocks of its own and is their only writer; others read them relaxed.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace bridge {
+
+// Ingress: from a guest into the switch.
+enum class Ingress : uint8_t {
+  frames,   // chains taken from the guest's transmit ring
+  bytes,    // of those whose length could be read, without the virtio-net header
+  unicast,  // by destination address, of those long enough to have one
+  multicast,
+  broadcast,
+  forwarded,              // to the one port where the destination lives
+  flooded,                // to every port that may be reached
+  consumed,               // link-local group addresses 01:80:C2:00:00:0X (IEEE 802.1Q-2018, 8.6.3)
+  drop_malformed,         // descriptor chain that breaks the rules (virtio 1.2, 2.7)
+  drop_header,            // virtio-net header that asks for what was not negotiated
+  drop_runt,              // shorter than an Ethernet header
+  drop_oversize,          // longer than the largest frame of the port
+  drop_bad_source,        // source address is a group or all zero
+  drop_static_elsewhere,  // source address is configured statically on another port
+  drop_protected_source,  // an isolated port claims an address of a port that is not
+  drop_same_port,         // the destination lives on the port the frame came from
+  drop_isolated,          // the destination lives on a port that may not be reached
+  drop_no_receiver,       // to be flooded, and there is nobody to flood to
+  count_
+};
+
+// Egress: towards a guest; one for each copy.
+enum class Egress : uint8_t {
+  attempted,
+  frames,  // delivered
+  bytes,   // delivered, without the virtio-net header
+  unicast,
+  multicast,
+  broadcast,
+  drop_no_guest,          // no guest has its receive ring running
+  drop_no_buffer,         // the guest's receive ring has too few buffers free
+  drop_buffer_too_small,  // the frame is longer than all that one delivery may use
+  drop_malformed,         // the guest's receive descriptors break the rules
+  count_
+};
+
+// What learning did, counted on the ingress port; no frame is dropped for these.
+enum class Learning : uint8_t {
+  learned,
+  moved,          // a known address was seen on this port instead
+  moves_limited,  // more moves a second than a table may follow: address left where it was
+  mac_limited,    // the port holds its mac_limit already
+  table_full,
+  count_
+};
+
+template <typename Counter>
+inline constexpr size_t kCount = static_cast<size_t>(Counter::count_);
+
+inline constexpr std::array<std::string_view, kCount<Ingress>> kIngressNames = {
+    "frames",
+    "bytes",
+    "unicast",
+    "multicast",
+    "broadcast",
+    "forwarded",
+    "flooded",
+    "consumed",
+    "drop_malformed",
+    "drop_header",
+    "drop_runt",
+    "drop_oversize",
+    "drop_bad_source",
+    "drop_static_elsewhere",
+    "drop_protected_source",
+    "drop_same_port",
+    "drop_isolated",
+    "drop_no_receiver"};
+
+inline constexpr std::array<std::string_view, kCount<Egress>> kEgressNames = {
+    "attempted",     "frames",         "bytes",
+    "unicast",       "multicast",      "broadcast",
+    "drop_no_guest", "drop_no_buffer", "drop_buffer_too_small",
+    "drop_malformed"};
+
+inline constexpr std::array<std::string_view, kCount<Learning>> kLearningNames = {
+    "learned", "moved", "moves_limited", "mac_limited", "table_full"};
+
+}  // namespace bridge

@@ -1,0 +1,105 @@
+// The door of one port: the only thing a VMM ever speaks to.
+//
+// Theory of operation. rte_vhost reads every socket on one thread with blocking reads and owns its
+// listening sockets without mode, peer check or take-over of a stale path. So the door listens on
+// the port's public socket, admits one VMM at a time, collects each vhost-user message whole,
+// checks it against its own state of the connection, and only then passes it on to rte_vhost over
+// a private connection. Lock-step: one message in flight a VMM; the next is read only when the
+// answer to the last was taken. A VMM that is slow, silent or lying costs its own connection.
+//
+//   VMM --public socket--> [Door: Session + ProtocolState] --private socket--> rte_vhost
+//
+// Admission: at most `kAdmissionsPerSecond` a second; one VMM is served, a second waits its turn
+// for `kTurnTimeout` at the most (a rebooting VMM overlaps itself), a third is closed at once.
+// The next VMM is served only after rte_vhost has released the last one's connection
+// (backend_released()), because it cannot tell two connections on one path apart.
+//
+// Threads: everything here runs on the thread of the io_context, except expects_connection(),
+// which rte_vhost's thread calls. Errors: the constructor throws SocketError.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "vhost/socket_access.h"
+
+namespace vhost::door {
+
+inline constexpr int kAdmissionsPerSecond = 10;
+inline constexpr std::chrono::seconds kTurnTimeout{10};
+inline constexpr std::chrono::seconds kMessageTimeout{1};
+
+// The public socket cannot be had: path, cause and remedy in what().
+class SocketError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct DoorSettings {
+  std::string port_name;                 // for messages to people
+  std::filesystem::path public_socket;   // where VMMs connect
+  std::filesystem::path private_socket;  // where rte_vhost listens; must exist before a VMM comes
+  SocketAccess access;
+  uint64_t features = 0;           // virtio and vhost-user feature bits offered, pinned for life
+  uint64_t protocol_features = 0;  // vhost-user protocol feature bits offered
+  unsigned queue_pairs = 1;        // GET_QUEUE_NUM answers 2 x this
+};
+
+struct PeerCredentials {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+// What the owner of the door is told, on the io_context's thread.
+struct DoorObserver {
+  std::function<void(const PeerCredentials&)> connected;  // a VMM is being served from now on
+  // The VMM being served is gone, or was sent away: `reason` is for the operator; `fault` is true
+  // when the VMM did something out of place (as against closing its socket).
+  std::function<void(const std::string& reason, bool fault)> disconnected;
+  std::function<void(const std::string& reason)> refused;  // a VMM was turned away at the door
+};
+
+// One line of the protocol history of a port.
+struct MessageRecord {
+  std::chrono::system_clock::time_point when;
+  std::string name;     // VHOST_USER_SET_MEM_TABLE ...
+  std::string summary;  // its main fields, and the answer
+};
+
+class Door {
+ public:
+  Door(boost::asio::io_context& loop, DoorSettings settings, DoorObserver observer);
+  ~Door();  // closes and unlinks the public socket, drops the VMM
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+
+  // True once per connection that the door itself opened to the private socket. Any thread:
+  // rte_vhost's new_connection callback asks, and refuses what the door did not open.
+  bool expects_connection() noexcept;
+
+  // rte_vhost has released the connection of the last VMM: the next may be served.
+  void backend_released();
+
+  // Sends the VMM being served away, for a reason found elsewhere (a ring or memory fault).
+  void disconnect(const std::string& reason);
+
+  // The last messages (64 at the most), oldest first.
+  std::vector<MessageRecord> history() const;
+
+  bool vmm_connected() const noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vhost::door
