@@ -1,0 +1,244 @@
+"""One QEMU guest on a vhost-user port, driven over its second serial port.
+
+The first serial port is the kernel's console and goes to a log file; the second one carries the
+line protocol described in guest/init. Waiting is always for a line, with a deadline.
+"""
+
+import re
+import select
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .deadline import Deadline, DeadlineMissed, wait_for
+from .processes import Process
+
+BOOT_SECONDS = 60
+MEMORY = "256M"
+HTTP_PORT = 8000
+# Self-tests and hardening of the guest's kernel that nothing here relies on.
+QUICKER_BOOT = "cryptomgr.notests mitigations=off rodata=off tsc=reliable"
+
+
+class GuestError(AssertionError):
+    """A command in a guest failed; the message holds what it printed."""
+
+
+@dataclass
+class PingResult:
+    sent: int
+    received: int
+
+    @property
+    def lost(self):
+        return self.sent - self.received
+
+
+class SerialLine:
+    """The host's end of a guest's serial port: whole lines in, whole lines out."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.connect(str(path))
+        self._buffer = b""
+
+    def send(self, line):
+        self._socket.sendall(line.encode() + b"\n")
+
+    def receive(self, deadline, what):
+        while b"\n" not in self._buffer:
+            readable, _, _ = select.select([self._socket], [], [], deadline.left())
+            if not readable:
+                deadline.check(what)
+                continue
+            try:
+                data = self._socket.recv(65536)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                raise GuestError(f"the VMM closed the serial line while waiting for {what}")
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        return line.decode(errors="replace").rstrip("\r")
+
+    def close(self):
+        self._socket.close()
+
+
+class Guest:
+    """A guest that is running or ended. `device` holds more virtio-net-pci properties."""
+
+    def __init__(self, name, directory, image, accelerator, port_socket=None, number=1, device=""):
+        self.name = name
+        self.number = number
+        self.address = f"10.77.0.{number}"
+        self.mac = f"52:54:00:77:00:{number:02x}"
+        self.boot_id = None
+        self._directory = Path(directory)
+        self._image = image
+        self._accelerator = accelerator
+        self._port_socket = port_socket
+        self._device = device
+        self._commands = 0
+        self._starts = 0
+        self._line = None
+        self.process = None
+
+    def _arguments(self, serial):
+        arguments = [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+            "-accel", self._accelerator, "-cpu", "max" if self._accelerator == "tcg" else "host",
+            "-m", MEMORY,
+            "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
+            "-numa", "node,memdev=memory",
+            "-kernel", self._image.kernel, "-initrd", self._image.initramfs,
+            "-append", self._command_line(),
+            "-serial", f"file:{self._directory / self.name}.console",
+            "-chardev", f"socket,id=line,path={serial},server=on,wait=off",
+            "-serial", "chardev:line",
+        ]
+        return arguments + (self._network_arguments() if self._port_socket else [])
+
+    def _command_line(self):
+        address = f"{self.address}/24" if self._port_socket else ""
+        return (f"console=ttyS0 quiet panic=-1 ipv6.disable=1 {QUICKER_BOOT} rdinit=/init "
+                f"-- {address}")
+
+    def _network_arguments(self):
+        device = f"virtio-net-pci,netdev=net,mac={self.mac}"
+        if self._accelerator == "tcg":
+            device += ",vectors=0"  # QEMU 7.2 without KVM crashes on MSI-X of a vhost-user device
+        if self._device:
+            device += f",{self._device}"
+        return [
+            "-chardev", f"socket,id=port,path={self._port_socket},reconnect=1",
+            "-netdev", "vhost-user,id=net,chardev=port",
+            "-device", device,
+        ]
+
+    def start(self):
+        """Starts the VMM; the guest is usable after wait_ready()."""
+        self._starts += 1
+        serial = self._directory / f"{self.name}.serial{self._starts}"
+        log = self._directory / f"{self.name}.qemu.log"
+        self.process = Process(f"guest {self.name}", self._arguments(serial), log)
+
+        def connected():
+            self._check_running()
+            try:
+                return SerialLine(serial)
+            except (FileNotFoundError, ConnectionRefusedError):
+                return None
+        self._line = wait_for(connected, 10, f"the VMM of {self.name} opens its serial line")
+        return self
+
+    def _check_running(self):
+        if self.process.status is not None:
+            raise GuestError(f"the VMM of {self.name} ended with status {self.process.status}:\n"
+                             f"{self.process.log_tail()}")
+
+    def wait_ready(self, seconds=BOOT_SECONDS):
+        """Waits until the guest has booted, be it for the first time or again."""
+        deadline = Deadline(seconds)
+        while True:
+            line = self._line.receive(deadline, f"guest {self.name} is ready")
+            if line.startswith("ready "):
+                self.boot_id = line.split()[1]
+                return self
+
+    def run(self, command, seconds=60, check=True):
+        """Runs a shell command in the guest; its output, or GuestError when it fails."""
+        self._commands += 1
+        self._line.send(f"{self._commands} {command}")
+        deadline = Deadline(seconds)
+        output = []
+        while True:
+            line = self._line.receive(deadline, f"{self.name}: {command}")
+            if line.startswith("|"):
+                output.append(line[1:])
+            elif line.startswith(f"={self._commands} "):
+                status = int(line.split()[1])
+                if status and check:
+                    raise GuestError(f"{self.name}: '{command}' ended with status {status}:\n"
+                                     + "\n".join(output))
+                return "\n".join(output)
+
+    def ping(self, other, count=5, size=1400, interval=0.1):
+        return self.finish_ping(self.start_ping(other, count, size, interval))
+
+    def start_ping(self, other, count, size=64, interval=0.05):
+        """Pings in the background; finish_ping() waits for the end and tells the result."""
+        self.run(f"ping -c {count} -s {size} -i {interval} -W 2 {other.address} >/tmp/ping 2>&1 & "
+                 "ping_job=$!")
+        return count * interval
+
+    def finish_ping(self, lasts):
+        output = self.run("wait $ping_job; cat /tmp/ping", seconds=lasts + 60)
+        match = re.search(r"(\d+) packets transmitted, (\d+) packets received", output)
+        if not match:
+            raise GuestError(f"{self.name}: ping said:\n{output}")
+        return PingResult(int(match.group(1)), int(match.group(2)))
+
+    def pings_received(self):
+        """Answers that the ping in the background has had so far."""
+        return int(self.run("grep -c 'bytes from' /tmp/ping", check=False) or 0)
+
+    def wait_reachable(self, other, seconds=30):
+        """Until one ping comes back: a device that was reset takes a moment to be served again."""
+        deadline = Deadline(seconds)
+        while not self.ping(other, count=1, size=64).received:
+            deadline.check(f"{self.name} reaches {other.name}")
+
+    def offer_file(self, size):
+        """Puts `size` random bytes on an HTTP server; returns their SHA-256."""
+        self.run(f"mkdir -p /tmp/www && head -c {size} /dev/urandom >/tmp/www/data", seconds=120)
+        self.run(f"pidof httpd || httpd -p {HTTP_PORT} -h /tmp/www")
+        return self.run("sha256sum </tmp/www/data", seconds=120).split()[0]
+
+    def fetch_file(self, other, seconds=120):
+        """The SHA-256 of what `other` offers, as it came over TCP, and the seconds it took."""
+        start = time.monotonic()
+        self.run(f"wget -q -O /tmp/fetched http://{other.address}:{HTTP_PORT}/data", seconds)
+        taken = time.monotonic() - start
+        digest = self.run("sha256sum </tmp/fetched && rm /tmp/fetched", seconds).split()[0]
+        return digest, taken
+
+    def reboot(self):
+        """The guest resets its machine; the VMM process stays."""
+        self._line.send("0 reboot -f")
+        old = self.boot_id
+        self.wait_ready()
+        if self.boot_id == old:
+            raise GuestError(f"{self.name} did not reboot")
+
+    def current_boot_id(self):
+        return self.run("cat /proc/sys/kernel/random/boot_id")
+
+    def kill(self):
+        """SIGKILL to the VMM, as a crash would end it."""
+        self.process.kill()
+        self._line.close()
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+        if self._line:
+            self._line.close()
+
+    def console_tail(self, lines=30):
+        console = self._directory / f"{self.name}.console"
+        text = console.read_text(errors="replace") if console.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+
+def accelerator_works(accelerator, directory, image, seconds=20):
+    """Whether a guest boots with it: /dev/kvm can be opened on machines where no guest runs."""
+    guest = Guest("probe", directory, image, accelerator)
+    try:
+        guest.start().wait_ready(seconds)
+        return True
+    except (GuestError, DeadlineMissed):
+        return False
+    finally:
+        guest.stop()

@@ -1,0 +1,117 @@
+"""Kernel and initramfs of the test guests, built on the spot in a cache directory.
+
+The kernel is the one of Debian's cloud image package, unpacked and never installed; the initramfs
+holds busybox, the init script, and those modules of that kernel which a virtio network card needs.
+Module dependencies are read from the modules themselves (the "depends" string of .modinfo), so
+neither depmod nor cpio is needed. Run as a program it builds the image: guest_image.py DIRECTORY
+"""
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[2]
+WANTED_MODULES = ("virtio_pci", "virtio_net")
+S_IFDIR, S_IFREG, S_IFLNK = 0o040000, 0o100000, 0o120000
+
+
+class Cpio:
+    """A cpio archive in the "newc" format, which is what the kernel unpacks."""
+
+    def __init__(self):
+        self._parts = []
+        self._inode = 0
+
+    def _add(self, name, mode, data):
+        self._inode += 1
+        name_bytes = name.encode() + b"\0"
+        fields = (self._inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name_bytes), 0)
+        header = b"070701" + b"".join(b"%08X" % field for field in fields)
+        self._parts += [self._padded(header + name_bytes), self._padded(data)]
+
+    @staticmethod
+    def _padded(data):
+        return data + b"\0" * (-len(data) % 4)
+
+    def directory(self, name):
+        self._add(name, S_IFDIR | 0o755, b"")
+
+    def file(self, name, data, mode=0o755):
+        self._add(name, S_IFREG | mode, data)
+
+    def link(self, name, target):
+        self._add(name, S_IFLNK | 0o777, target.encode())
+
+    def bytes(self):
+        self._add("TRAILER!!!", 0, b"")
+        return b"".join(self._parts)
+
+
+class GuestImage:
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.kernel = self.directory / "vmlinuz"
+        self.initramfs = self.directory / "initramfs.gz"
+        self._unpacked = self.directory / "kernel"
+
+    def build(self):
+        """Does nothing that was done before; returns self."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if not self.kernel.exists() or not self._unpacked.exists():
+            subprocess.run([REPOSITORY / "scripts/guest-kernel", self._unpacked], check=True)
+            [vmlinuz] = self._unpacked.glob("boot/vmlinuz-*")
+            shutil.copy(vmlinuz, self.kernel)
+        sources = [HERE.parent / "guest/init", Path(__file__), self.kernel]
+        newest = max(source.stat().st_mtime for source in sources)
+        if not self.initramfs.exists() or self.initramfs.stat().st_mtime < newest:
+            self._write_initramfs()
+        return self
+
+    def _write_initramfs(self):
+        archive = Cpio()
+        for name in ("bin", "dev", "modules", "proc", "sys", "tmp"):
+            archive.directory(name)
+        archive.file("init", (HERE.parent / "guest/init").read_bytes())
+        self._add_busybox(archive)
+        self._add_modules(archive)
+        # A new file renamed into place: a guest never boots half an image.
+        temporary = self.initramfs.with_suffix(f".{os.getpid()}")
+        temporary.write_bytes(gzip.compress(archive.bytes(), compresslevel=1))
+        temporary.rename(self.initramfs)
+
+    @staticmethod
+    def _add_busybox(archive):
+        busybox = shutil.which("busybox")
+        if not busybox:
+            sys.exit("busybox is missing: run scripts/install-deps")
+        archive.file("bin/busybox", Path(busybox).read_bytes())
+        applets = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True)
+        for applet in set(applets.stdout.split()) - {"busybox"}:
+            archive.link(f"bin/{applet}", "busybox")
+
+    def _add_modules(self, archive):
+        files = {path.stem.replace("-", "_"): path for path in self._unpacked.rglob("*.ko")}
+        order = []
+        for module in WANTED_MODULES:
+            self._append_with_dependencies(module, files, order)
+        for module in order:
+            archive.file(f"modules/{module}.ko", files[module].read_bytes(), 0o644)
+        archive.file("modules/order", "".join(f"{m}.ko\n" for m in order).encode(), 0o644)
+
+    def _append_with_dependencies(self, module, files, order):
+        if module in order or module not in files:  # not a file: built into the kernel
+            return
+        match = re.search(rb"\0depends=([^\0]*)\0", files[module].read_bytes())
+        for dependency in filter(None, match.group(1).decode().split(",") if match else ()):
+            self._append_with_dependencies(dependency.replace("-", "_"), files, order)
+        order.append(module)
+
+
+if __name__ == "__main__":
+    image = GuestImage(sys.argv[1]).build()
+    print(f"kernel {image.kernel}\ninitramfs {image.initramfs}")
