@@ -106,7 +106,7 @@ class Guest:
                 f"-- {address}")
 
     def _network_arguments(self):
-        device = f"virtio-net-pci,netdev=net,mac={self.mac}"
+        device = f"virtio-net-pci,netdev=net,romfile=,mac={self.mac}"
         if self._accelerator == "tcg":
             device += ",vectors=0"  # QEMU 7.2 without KVM crashes on MSI-X of a vhost-user device
         if self._device:
