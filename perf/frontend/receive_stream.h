@@ -31,7 +31,7 @@ struct ReceiveStreamOptions {
 struct ReceiveCounts {
   uint64_t frames = 0;
   uint64_t wrong = 0;       // for another guest, or not one of ours
-  uint64_t misordered = 0;  // sequence number not above the last one of its source
+  uint64_t misordered = 0;  // sequence number not above the one before it of the same source
   uint64_t bad_headers = 0;
   uint64_t protocol_errors = 0;
 };
