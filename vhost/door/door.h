@@ -18,30 +18,21 @@
 // which rte_vhost's thread calls. Errors: the constructor throws SocketError.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "vhost/door/limits.h"
+#include "vhost/door/message_record.h"
+#include "vhost/door/socket_file.h"
+#include "vhost/door/waiting_place.h"
 #include "vhost/socket_access.h"
 
 namespace vhost::door {
-
-inline constexpr int kAdmissionsPerSecond = 10;
-inline constexpr std::chrono::seconds kTurnTimeout{10};
-inline constexpr std::chrono::seconds kMessageTimeout{1};
-
-// The public socket cannot be had: path, cause and remedy in what().
-class SocketError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 struct DoorSettings {
   std::string port_name;                 // for messages to people
@@ -53,13 +44,8 @@ struct DoorSettings {
   unsigned queue_pairs = 1;        // GET_QUEUE_NUM answers 2 x this
 };
 
-struct PeerCredentials {
-  pid_t pid = 0;
-  uid_t uid = 0;
-  gid_t gid = 0;
-};
-
-// What the owner of the door is told, on the io_context's thread.
+// What the owner of the door is told, on the io_context's thread. It may call the door from there,
+// but not destroy it.
 struct DoorObserver {
   std::function<void(const PeerCredentials&)> connected;  // a VMM is being served from now on
   // The VMM being served is gone, or was sent away: `reason` is for the operator; `fault` is true
@@ -68,16 +54,10 @@ struct DoorObserver {
   std::function<void(const std::string& reason)> refused;  // a VMM was turned away at the door
 };
 
-// One line of the protocol history of a port.
-struct MessageRecord {
-  std::chrono::system_clock::time_point when;
-  std::string name;     // VHOST_USER_SET_MEM_TABLE ...
-  std::string summary;  // its main fields, and the answer
-};
-
 class Door {
  public:
-  Door(boost::asio::io_context& loop, DoorSettings settings, DoorObserver observer);
+  Door(boost::asio::io_context& loop, DoorSettings settings, DoorObserver observer,
+       const DoorLimits& limits = {});
   ~Door();  // closes and unlinks the public socket, drops the VMM
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
@@ -86,7 +66,8 @@ class Door {
   // rte_vhost's new_connection callback asks, and refuses what the door did not open.
   bool expects_connection() noexcept;
 
-  // rte_vhost has released the connection of the last VMM: the next may be served.
+  // rte_vhost has released the connection of the last VMM: the next may be served. To be called
+  // from its destroy_connection, and when new_connection refuses what expects_connection() owned.
   void backend_released();
 
   // Sends the VMM being served away, for a reason found elsewhere (a ring or memory fault).
@@ -99,7 +80,7 @@ class Door {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // handlers in flight hold it weakly
 };
 
 }  // namespace vhost::door

@@ -1,0 +1,276 @@
+#include "vhost/door/door.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "vhost/door/rate.h"
+#include "vhost/door/session.h"
+
+namespace vhost::door {
+namespace {
+
+using boost::asio::posix::stream_descriptor;
+
+PeerCredentials credentials_of(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    throw std::system_error(errno, std::generic_category(), "SO_PEERCRED");
+  }
+  return {peer.pid, peer.uid, peer.gid};
+}
+
+// Reads and drops what is there; true at the end of the stream.
+bool drained(int fd) {
+  std::array<std::byte, 512> dropped;
+  ssize_t got = 0;
+  do {
+    got = ::recv(fd, dropped.data(), dropped.size(), MSG_DONTWAIT);
+  } while (got > 0 || (got < 0 && errno == EINTR));
+  return got == 0 || errno != EAGAIN;
+}
+
+}  // namespace
+
+class Door::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(boost::asio::io_context& loop, DoorSettings settings, DoorObserver observer,
+       const DoorLimits& limits);
+  ~Impl() { listener_.release(); }  // the file closes its own descriptor
+
+  void open() { await_vmm(); }
+  void close();
+  bool expects_connection() noexcept { return expected_.exchange(false); }
+  void backend_released();
+  void disconnect(const std::string& reason);
+  std::vector<MessageRecord> history() const { return history_.lines(); }
+  bool vmm_connected() const noexcept { return session_ != nullptr; }
+
+ private:
+  void await_vmm();
+  void pause_until(Clock::time_point when);
+  void accept_one();
+  void greet(Visitor visitor);
+  void admit(Visitor visitor);
+  void refuse(const PeerCredentials& peer, const std::string& why);
+  void serve(Visitor visitor);
+  void serve_next();
+  void on_ended(UniqueFd backend, const std::string& reason, bool fault);
+  void await_backend_close();
+
+  // A handler that does nothing once the door is gone or its operation was cancelled.
+  template <typename Step>
+  auto handler(Step step) {
+    return [weak = weak_from_this(), step](const boost::system::error_code& error) {
+      const auto self = weak.lock();
+      if (self && !error) step(*self);
+    };
+  }
+
+  boost::asio::io_context& loop_;
+  DoorSettings settings_;
+  DoorObserver observer_;
+  DoorLimits limits_;
+  SocketFile file_;
+  stream_descriptor listener_;
+  boost::asio::steady_timer admission_timer_;
+  SlidingWindow admissions_;
+  SlidingWindow refusals_;
+  WaitingPlace waiting_;
+  TokenBucket pace_;
+  MessageHistory history_;
+  std::shared_ptr<Session> session_;
+  // The last private connection while rte_vhost still has its end; `releasing_` until it says so.
+  stream_descriptor closing_;
+  bool releasing_ = false;
+  std::atomic<bool> expected_{false};
+};
+
+Door::Impl::Impl(boost::asio::io_context& loop, DoorSettings settings, DoorObserver observer,
+                 const DoorLimits& limits)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      observer_(std::move(observer)),
+      limits_(limits),
+      file_(settings_.port_name, settings_.public_socket, settings_.access, limits_.backlog),
+      listener_(loop, file_.fd()),
+      admission_timer_(loop),
+      admissions_(limits_.admissions_per_second),
+      refusals_(limits_.refusals_per_second),
+      waiting_(loop, limits_.turn_timeout),
+      pace_(limits_.message_burst +
+                limits_.message_burst_per_ring * 2 * static_cast<int>(settings_.queue_pairs),
+            limits_.messages_per_second),
+      closing_(loop) {}
+
+void Door::Impl::close() {
+  observer_ = {};
+  if (session_) session_->end("the port is closed", false);
+}
+
+// --- Admission.
+
+// While the rate is used up nothing is accepted: connections wait in the kernel's short backlog,
+// cost nothing here, and come in by turns. Closing them instead would cost an accept each, at a
+// rate the peer chooses, and would turn a VMM away that merely comes at a bad moment.
+void Door::Impl::await_vmm() {
+  const auto when = std::max(admissions_.next(), refusals_.next());
+  if (when > Clock::now()) return pause_until(when);
+  listener_.async_wait(stream_descriptor::wait_read,
+                       handler([](Impl& self) { self.accept_one(); }));
+}
+
+void Door::Impl::pause_until(Clock::time_point when) {
+  admission_timer_.expires_at(when);
+  admission_timer_.async_wait(handler([](Impl& self) { self.await_vmm(); }));
+}
+
+void Door::Impl::accept_one() {
+  UniqueFd fd(::accept4(file_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd) {
+    const bool nobody = errno == EAGAIN || errno == ECONNABORTED || errno == EINTR;
+    return nobody ? await_vmm() : pause_until(Clock::now() + limits_.accept_pause);
+  }
+  try {
+    const PeerCredentials peer = credentials_of(fd.get());
+    greet({std::move(fd), peer});
+  } catch (const std::exception& error) {
+    refuse({}, error.what());
+  }
+  await_vmm();
+}
+
+void Door::Impl::greet(Visitor visitor) {
+  if (settings_.access.admits(visitor.peer.uid, visitor.peer.gid)) {
+    admissions_.count(Clock::now());
+    return admit(std::move(visitor));
+  }
+  refusals_.count(Clock::now());
+  refuse(visitor.peer, "neither its user nor its group is in allow_uid or allow_gid");
+}
+
+void Door::Impl::admit(Visitor visitor) {
+  if (!session_ && !releasing_) return serve(std::move(visitor));
+  const PeerCredentials peer = visitor.peer;
+  const bool waits = waiting_.offer(visitor, [weak = weak_from_this(), peer] {
+    const auto self = weak.lock();
+    if (!self || !self->waiting_.take()) return;
+    self->refuse(peer, "waited too long for its turn, another VMM is being served");
+  });
+  if (!waits) refuse(peer, "one VMM is being served and another one waits already");
+}
+
+void Door::Impl::refuse(const PeerCredentials& peer, const std::string& why) {
+  const std::string reason = describe(peer) + " turned away: " + why;
+  history_.add("refused", reason);
+  if (observer_.refused) observer_.refused(reason);
+}
+
+void Door::Impl::serve(Visitor visitor) {
+  const PeerCredentials peer = visitor.peer;
+  try {
+    expected_ = true;  // rte_vhost may ask before connect() has returned
+    UniqueFd backend = connect_unix(settings_.private_socket);
+    session_ = std::make_shared<Session>(
+        loop_, std::move(visitor.fd), std::move(backend),
+        ProtocolOffer{settings_.features, settings_.protocol_features, settings_.queue_pairs},
+        Session::Port{limits_, pace_, history_},
+        [weak = weak_from_this()](UniqueFd fd, const std::string& reason, bool fault) {
+          if (const auto self = weak.lock()) self->on_ended(std::move(fd), reason, fault);
+        });
+  } catch (const std::exception& error) {
+    expected_ = false;
+    return refuse(peer, std::string("the vhost library cannot be reached: ") + error.what());
+  }
+  history_.add("connected", describe(peer));
+  session_->start();
+  if (observer_.connected) observer_.connected(peer);
+}
+
+void Door::Impl::serve_next() {
+  if (auto visitor = waiting_.take()) serve(std::move(*visitor));
+}
+
+// --- The end of a connection.
+
+void Door::Impl::on_ended(UniqueFd backend, const std::string& reason, bool fault) {
+  session_.reset();
+  releasing_ = true;
+  history_.add("disconnected", reason);
+  boost::system::error_code error;
+  closing_.assign(backend.get(), error);
+  if (!error) {
+    backend.release();
+    await_backend_close();
+  }
+  if (observer_.disconnected) observer_.disconnected(reason, fault);
+}
+
+// rte_vhost says backend_released() for every connection that it told of. One that it closed
+// without telling (no room for another device) is known by its end while still expected.
+void Door::Impl::await_backend_close() {
+  closing_.async_wait(stream_descriptor::wait_read, handler([](Impl& self) {
+                        if (!self.closing_.is_open()) return;
+                        if (!drained(self.closing_.native_handle()))
+                          return self.await_backend_close();
+                        boost::system::error_code ignored;
+                        self.closing_.close(ignored);
+                        if (self.expected_.exchange(false)) self.backend_released();
+                      }));
+}
+
+void Door::Impl::backend_released() {
+  if (session_) session_->end("the vhost library closed the connection", false);
+  boost::system::error_code ignored;
+  closing_.close(ignored);
+  releasing_ = false;
+  serve_next();
+}
+
+void Door::Impl::disconnect(const std::string& reason) {
+  if (session_) session_->end(reason, true);
+}
+
+// --- The door itself.
+
+Door::Door(boost::asio::io_context& loop, DoorSettings settings, DoorObserver observer,
+           const DoorLimits& limits)
+    : impl_(std::make_shared<Impl>(loop, std::move(settings), std::move(observer), limits)) {
+  impl_->open();
+}
+
+Door::~Door() {
+  impl_->close();
+}
+
+bool Door::expects_connection() noexcept {
+  return impl_->expects_connection();
+}
+
+void Door::backend_released() {
+  impl_->backend_released();
+}
+
+void Door::disconnect(const std::string& reason) {
+  impl_->disconnect(reason);
+}
+
+std::vector<MessageRecord> Door::history() const {
+  return impl_->history();
+}
+
+bool Door::vmm_connected() const noexcept {
+  return impl_->vmm_connected();
+}
+
+}  // namespace vhost::door
