@@ -1,0 +1,8 @@
+// The version of this build.
+#pragma once
+
+namespace control {
+
+const char* version();
+
+}  // namespace control
