@@ -37,21 +37,70 @@ struct FrameHead {
   bool operator==(const FrameHead&) const = default;
 };
 
+inline void store_word(uint8_t* to, uint64_t word) {
+  std::memcpy(to, &word, sizeof(word));
+}
+inline uint64_t load_word(const uint8_t* from) {
+  uint64_t word;
+  std::memcpy(&word, from, sizeof(word));
+  return word;
+}
+
 inline void write_head(uint8_t* frame, const FrameHead& head) {
   constexpr uint64_t kTypeAndMagic = 0xb588ull << 32 | static_cast<uint64_t>(kFrameMagic) << 48;
-  const uint64_t words[4] = {head.destination_mac | head.source_mac << 48,
-                             (head.source_mac >> 16 & 0xffff'ffff) | kTypeAndMagic,
-                             head.source | static_cast<uint64_t>(head.destination) << 16,
-                             head.sequence};
-  std::memcpy(frame, words, sizeof(words));
+  // Word by word: an array filled by words and then copied by vectors would wait for its own
+  // stores.
+  store_word(frame, head.destination_mac | head.source_mac << 48);
+  store_word(frame + 8, (head.source_mac >> 16 & 0xffff'ffff) | kTypeAndMagic);
+  store_word(frame + 16, head.source | static_cast<uint64_t>(head.destination) << 16);
+  store_word(frame + 24, head.sequence);
 }
+
+// Which addresses the frames of one guest bear: the destination guest changes with every frame, its
+// address with every round over the destinations, the source address with every frame.
+struct TrafficPlan {
+  uint16_t guest = 0;
+  uint16_t macs_per_guest = 1;
+  std::vector<uint16_t> destinations;  // guests; kFlood broadcasts; empty: nothing is sent
+};
+
+// Walks through a plan. Copied into a local for the length of a burst: what frames are written to
+// may alias anything that is not one. The plan's destinations must outlive it.
+class PlanCursor {
+ public:
+  PlanCursor() = default;
+  explicit PlanCursor(const TrafficPlan& plan)
+      : destinations_(plan.destinations), guest_(plan.guest), macs_(plan.macs_per_guest) {}
+
+  FrameHead next() {
+    const uint16_t destination = destinations_[destination_];
+    const FrameHead head{
+        destination == kFlood ? kBroadcastAddress : guest_mac(destination, destination_mac_),
+        guest_mac(guest_, source_mac_), guest_, destination, ++sequence_};
+    if (++source_mac_ == macs_) source_mac_ = 0;
+    if (++destination_ == destinations_.size()) {
+      destination_ = 0;
+      if (++destination_mac_ == macs_) destination_mac_ = 0;
+    }
+    return head;
+  }
+
+ private:
+  std::span<const uint16_t> destinations_;
+  uint16_t guest_ = 0;
+  uint16_t macs_ = 1;
+  uint16_t source_mac_ = 0;
+  uint16_t destination_ = 0;  // index into destinations_
+  uint16_t destination_mac_ = 0;
+  uint64_t sequence_ = 0;
+};
 
 // Why a received frame is wrong; good means it is not.
 enum class Verdict { good, not_ours, wrong_guest, wrong_address };
 
 inline Verdict read_head(const uint8_t* frame, uint16_t receiver, FrameHead& head) {
-  uint64_t words[4];
-  std::memcpy(words, frame, sizeof(words));
+  const uint64_t words[4] = {load_word(frame), load_word(frame + 8), load_word(frame + 16),
+                             load_word(frame + 24)};
   head.destination_mac = words[0] & 0xffff'ffff'ffff;
   head.source_mac = words[0] >> 48 | (words[1] & 0xffff'ffff) << 16;
   head.source = static_cast<uint16_t>(words[2]);

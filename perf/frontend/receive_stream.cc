@@ -34,7 +34,7 @@ ReceiveStream::ReceiveStream(SplitRing& ring, GuestMemory& memory,
   for (uint16_t slot = 0; slot < ring.size(); ++slot) write_chain(slot);
 }
 
-void ReceiveStream::write_chain(uint16_t slot) {
+inline void ReceiveStream::write_chain(uint16_t slot) {
   const uint64_t address = buffers_address_ + slot * stride_;
   const uint32_t size = options_.buffer_size;
   if (!options_.indirect3) {
@@ -81,7 +81,7 @@ uint32_t ReceiveStream::turn_rings() {
 }
 
 // A buffer that begins a frame; how many buffers the frame has.
-uint16_t ReceiveStream::examine(const uint8_t* start) {
+inline uint16_t ReceiveStream::examine(const uint8_t* start) {
   NetHeader header;
   std::memcpy(&header, start, kLongHeader);
   uint16_t buffers = 1;

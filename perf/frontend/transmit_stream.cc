@@ -33,7 +33,7 @@ TransmitStream::TransmitStream(SplitRing& ring, GuestMemory& memory,
   for (uint16_t slot = ring.size(); slot-- > 0;) free_.push_back(slot);
 }
 
-void TransmitStream::write_chain(uint16_t slot) {
+inline void TransmitStream::write_chain(uint16_t slot) {
   const uint64_t address = buffers_address_ + slot * stride_;
   const uint32_t header = options_.header_size;
   const uint32_t size = options_.frame_size;
@@ -50,29 +50,16 @@ void TransmitStream::write_chain(uint16_t slot) {
                                kDescriptorIndirect, 0};
 }
 
-FrameHead TransmitStream::next_head() {
-  const uint16_t destination = plan_.destinations[next_destination_];
-  const FrameHead head{
-      destination == kFlood ? kBroadcastAddress : guest_mac(destination, next_destination_mac_),
-      guest_mac(plan_.guest, next_source_), plan_.guest, destination, ++sequence_};
-  if (++next_source_ == plan_.macs_per_guest) next_source_ = 0;
-  if (++next_destination_ == plan_.destinations.size()) {
-    next_destination_ = 0;
-    if (++next_destination_mac_ == plan_.macs_per_guest) next_destination_mac_ = 0;
-  }
-  return head;
-}
-
 void TransmitStream::write_slot(uint16_t slot) {
   std::memset(buffer(slot), 0, options_.header_size);
-  const std::vector<uint8_t> frame = make_frame(next_head(), options_.frame_size);
+  const std::vector<uint8_t> frame = make_frame(cursor_.next(), options_.frame_size);
   std::copy(frame.begin(), frame.end(), head(slot));
 }
 
 void TransmitStream::aim(const TrafficPlan& plan) {
   if (free_.size() != ring_.size()) throw Error("a stream is aimed while frames are in flight");
   plan_ = plan;
-  next_source_ = next_destination_ = next_destination_mac_ = 0;
+  cursor_ = PlanCursor(plan_);
   std::sort(free_.begin(), free_.end(), std::greater<>());
   if (plan_.destinations.empty()) return;
   for (uint16_t slot = 0; slot < ring_.size(); ++slot) write_slot(slot);
@@ -105,12 +92,9 @@ uint32_t TransmitStream::turn_rings() {
   return pending;
 }
 
-void TransmitStream::touch(uint16_t slot) {
-  uint8_t* start = buffer(slot);
-  std::memset(start, 0, kShortHeader);
-  if (options_.header_size == kLongHeader) std::memset(start + kShortHeader, 0, 2);
-  write_head(start + options_.header_size, next_head());
-  write_chain(slot);
+inline void TransmitStream::touch(uint8_t* start, PlanCursor& cursor) const {
+  std::memset(start, 0, 16);  // the header, and what the head is going to be written over
+  write_head(start + options_.header_size, cursor.next());
 }
 
 void TransmitStream::touch_returned(uint16_t first, uint16_t count) {
@@ -119,10 +103,23 @@ void TransmitStream::touch_returned(uint16_t first, uint16_t count) {
     slots[i] = slot_of(ring_.used(static_cast<uint16_t>(first + i)));
     prefetch_for_writing(buffer(slots[i]));
   }
+  PlanCursor cursor = cursor_;
+  for (uint16_t i = 0; i < count; ++i) touch(buffer(slots[i]), cursor);
+  cursor_ = cursor;
   for (uint16_t i = 0; i < count; ++i) {
-    touch(slots[i]);
+    write_chain(slots[i]);
     ring_.set_available(static_cast<uint16_t>(first + i), slots[i]);
   }
+}
+
+// Hands out free slots from entry `ahead` on; how many there are then.
+uint16_t TransmitStream::touch_free(uint16_t ahead, uint32_t limit) {
+  for (; !free_.empty() && !plan_.destinations.empty() && ahead < limit; free_.pop_back()) {
+    touch(buffer(free_.back()), cursor_);
+    write_chain(free_.back());
+    ring_.set_available(ahead++, free_.back());
+  }
+  return ahead;
 }
 
 uint32_t TransmitStream::turn_touch() {
@@ -134,11 +131,7 @@ uint32_t TransmitStream::turn_touch() {
     done = static_cast<uint16_t>(done + count);
   }
   ring_.consume(pending);
-  uint16_t count = pending;
-  for (; !free_.empty() && !plan_.destinations.empty(); free_.pop_back()) {
-    touch(free_.back());
-    ring_.set_available(count++, free_.back());
-  }
+  const uint16_t count = touch_free(pending, UINT32_MAX);
   if (count != 0) ring_.publish(count);
   return pending;
 }
@@ -152,11 +145,7 @@ uint32_t TransmitStream::drain() {
 
 uint32_t TransmitStream::send(uint32_t limit) {
   drain();
-  uint16_t count = 0;
-  for (; !free_.empty() && count < limit; free_.pop_back()) {
-    touch(free_.back());
-    ring_.set_available(count++, free_.back());
-  }
+  const uint16_t count = touch_free(0, limit);
   if (count != 0) ring_.publish(count);
   return count;
 }

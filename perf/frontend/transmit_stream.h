@@ -23,14 +23,6 @@
 
 namespace frontend {
 
-// Which addresses the frames of one guest bear: the destination guest changes with every frame, its
-// address with every round over the destinations, the source address with every frame.
-struct TrafficPlan {
-  uint16_t guest = 0;
-  uint16_t macs_per_guest = 1;
-  std::vector<uint16_t> destinations;  // guests; kFlood broadcasts; empty: nothing is sent
-};
-
 enum class StreamShape {
   direct,     // one descriptor
   indirect3,  // an indirect table of three: header, first half, second half
@@ -64,7 +56,6 @@ class TransmitStream {
   uint8_t* head(uint16_t slot) const { return buffer(slot) + options_.header_size; }
   void write_chain(uint16_t slot);
   void write_slot(uint16_t slot);
-  FrameHead next_head();
   uint16_t slot_of(UsedElement used) {
     if (used.id > ring_.mask()) [[unlikely]]
       ++protocol_errors_;
@@ -73,8 +64,9 @@ class TransmitStream {
   uint16_t in_flight() const { return static_cast<uint16_t>(ring_.size() - free_.size()); }
   // Returned entries; no more than are in flight, whatever the device says.
   uint16_t take_pending();
-  void touch(uint16_t slot);
+  void touch(uint8_t* start, PlanCursor& cursor) const;
   void touch_returned(uint16_t first, uint16_t count);
+  uint16_t touch_free(uint16_t ahead, uint32_t limit);
 
   SplitRing& ring_;
   GuestMemory& memory_;
@@ -85,10 +77,7 @@ class TransmitStream {
   Descriptor* tables_ = nullptr;
   std::vector<uint16_t> free_;
   TrafficPlan plan_;
-  uint16_t next_source_ = 0;
-  uint16_t next_destination_ = 0;      // index into plan_.destinations
-  uint16_t next_destination_mac_ = 0;  // of that guest
-  uint64_t sequence_ = 0;
+  PlanCursor cursor_;
   uint64_t returned_ = 0;
   uint64_t protocol_errors_ = 0;
 };
