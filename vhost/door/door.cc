@@ -230,7 +230,7 @@ void Door::Impl::await_backend_close() {
 }
 
 void Door::Impl::backend_released() {
-  if (session_) session_->end("the vhost library closed the connection", false);
+  if (session_) session_->library_closed();
   boost::system::error_code ignored;
   closing_.close(ignored);
   releasing_ = false;

@@ -53,6 +53,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // Sends the VMM away. Does nothing when the session has ended.
   void end(const std::string& reason, bool fault);
 
+  // rte_vhost is done with the connection, as this side may or may not have seen yet.
+  void library_closed();
+
  private:
   enum class Stage { reading, asking, awaiting, answering };
 
@@ -70,7 +73,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void hand_over();
   void set_deadline(const char* reason);
   void clear_deadline();
-  void library_closed();
 
   // Runs `step`; whatever it throws ends the session.
   template <typename Step>
