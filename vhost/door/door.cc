@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "vhost/door/disposer.h"
 #include "vhost/door/rate.h"
 #include "vhost/door/session.h"
 
@@ -62,7 +63,9 @@ class Door::Impl : public std::enable_shared_from_this<Impl> {
   void accept_one();
   void greet(Visitor visitor);
   void admit(Visitor visitor);
+  void turn_away(Visitor visitor, const std::string& why);
   void refuse(const PeerCredentials& peer, const std::string& why);
+  bool stuck();
   void serve(Visitor visitor);
   void serve_next();
   void on_ended(UniqueFd backend, const std::string& reason, bool fault);
@@ -86,8 +89,10 @@ class Door::Impl : public std::enable_shared_from_this<Impl> {
   boost::asio::steady_timer admission_timer_;
   SlidingWindow admissions_;
   SlidingWindow refusals_;
-  WaitingPlace waiting_;
   TokenBucket pace_;
+  Disposer disposer_;
+  WaitingPlace waiting_;
+  bool told_stuck_ = false;
   MessageHistory history_;
   std::shared_ptr<Session> session_;
   // The last private connection while rte_vhost still has its end; `releasing_` until it says so.
@@ -107,15 +112,16 @@ Door::Impl::Impl(boost::asio::io_context& loop, DoorSettings settings, DoorObser
       admission_timer_(loop),
       admissions_(limits_.admissions_per_second),
       refusals_(limits_.refusals_per_second),
-      waiting_(loop, limits_.turn_timeout),
       pace_(limits_.message_burst +
                 limits_.message_burst_per_ring * 2 * static_cast<int>(settings_.queue_pairs),
             limits_.messages_per_second),
+      waiting_(loop, limits_.turn_timeout, disposer_),
       closing_(loop) {}
 
 void Door::Impl::close() {
   observer_ = {};
   if (session_) session_->end("the port is closed", false);
+  if (auto visitor = waiting_.take()) disposer_.hang_up(std::move(visitor->fd));
 }
 
 // --- Admission.
@@ -130,12 +136,20 @@ void Door::Impl::await_vmm() {
                        handler([](Impl& self) { self.accept_one(); }));
 }
 
+// What earlier VMMs have left behind will not close (disposer.h): theirs is the port that waits.
+bool Door::Impl::stuck() {
+  const bool now = disposer_.outstanding() >= limits_.stuck_disposals;
+  if (now && !told_stuck_) history_.add("stuck", "descriptors of an earlier VMM will not close");
+  return told_stuck_ = now;
+}
+
 void Door::Impl::pause_until(Clock::time_point when) {
   admission_timer_.expires_at(when);
   admission_timer_.async_wait(handler([](Impl& self) { self.await_vmm(); }));
 }
 
 void Door::Impl::accept_one() {
+  if (stuck()) return pause_until(Clock::now() + limits_.accept_pause);
   UniqueFd fd(::accept4(file_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd) {
     const bool nobody = errno == EAGAIN || errno == ECONNABORTED || errno == EINTR;
@@ -156,18 +170,24 @@ void Door::Impl::greet(Visitor visitor) {
     return admit(std::move(visitor));
   }
   refusals_.count(Clock::now());
-  refuse(visitor.peer, "neither its user nor its group is in allow_uid or allow_gid");
+  turn_away(std::move(visitor), "neither its user nor its group is in allow_uid or allow_gid");
 }
 
 void Door::Impl::admit(Visitor visitor) {
   if (!session_ && !releasing_) return serve(std::move(visitor));
-  const PeerCredentials peer = visitor.peer;
-  const bool waits = waiting_.offer(visitor, [weak = weak_from_this(), peer] {
+  const bool waits = waiting_.offer(visitor, [weak = weak_from_this()] {
     const auto self = weak.lock();
-    if (!self || !self->waiting_.take()) return;
-    self->refuse(peer, "waited too long for its turn, another VMM is being served");
+    auto late = self ? self->waiting_.take() : std::nullopt;
+    if (!late) return;
+    self->turn_away(std::move(*late), "waited too long for its turn, another VMM is being served");
   });
-  if (!waits) refuse(peer, "one VMM is being served and another one waits already");
+  if (waits) return;
+  turn_away(std::move(visitor), "one VMM is being served and another one waits already");
+}
+
+void Door::Impl::turn_away(Visitor visitor, const std::string& why) {
+  refuse(visitor.peer, why);
+  disposer_.hang_up(std::move(visitor.fd));
 }
 
 void Door::Impl::refuse(const PeerCredentials& peer, const std::string& why) {
@@ -177,24 +197,24 @@ void Door::Impl::refuse(const PeerCredentials& peer, const std::string& why) {
 }
 
 void Door::Impl::serve(Visitor visitor) {
-  const PeerCredentials peer = visitor.peer;
+  expected_ = true;  // rte_vhost may ask before connect() has returned
   try {
-    expected_ = true;  // rte_vhost may ask before connect() has returned
     UniqueFd backend = connect_unix(settings_.private_socket);
     session_ = std::make_shared<Session>(
         loop_, std::move(visitor.fd), std::move(backend),
         ProtocolOffer{settings_.features, settings_.protocol_features, settings_.queue_pairs},
-        Session::Port{limits_, pace_, history_},
+        Session::Port{limits_, pace_, disposer_, history_},
         [weak = weak_from_this()](UniqueFd fd, const std::string& reason, bool fault) {
           if (const auto self = weak.lock()) self->on_ended(std::move(fd), reason, fault);
         });
   } catch (const std::exception& error) {
     expected_ = false;
-    return refuse(peer, std::string("the vhost library cannot be reached: ") + error.what());
+    return turn_away(std::move(visitor),
+                     std::string("the vhost library cannot be reached: ") + error.what());
   }
-  history_.add("connected", describe(peer));
+  history_.add("connected", describe(visitor.peer));
   session_->start();
-  if (observer_.connected) observer_.connected(peer);
+  if (observer_.connected) observer_.connected(visitor.peer);
 }
 
 void Door::Impl::serve_next() {

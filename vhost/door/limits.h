@@ -29,7 +29,9 @@ struct DoorLimits {
   int message_burst = 512;
   int message_burst_per_ring = 32;
   int messages_per_second = 1000;
-  // Pause after an accept(2) that failed for want of descriptors or memory.
+  // While so many descriptors of earlier VMMs will not close, no new one is admitted.
+  int stuck_disposals = 2;
+  // Pause after an accept(2) that failed for want of descriptors or memory, and while stuck.
   Duration accept_pause = std::chrono::milliseconds(100);
 };
 

@@ -12,8 +12,9 @@
 namespace vhost::door {
 namespace {
 
-// The kernel closes what does not fit and says MSG_CTRUNC.
-constexpr std::size_t kControlSize = CMSG_SPACE(kMaxDescriptors * sizeof(int));
+// Room for all that one sendmsg(2) can carry (SCM_MAX_FD in the kernel): what does not fit the
+// kernel would close here and now, and it is not for the peer to say how long that takes.
+constexpr std::size_t kControlSize = CMSG_SPACE(253 * sizeof(int));
 
 void collect_descriptors(msghdr& from, std::vector<UniqueFd>& into) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&from); c != nullptr; c = CMSG_NXTHDR(&from, c)) {
@@ -32,6 +33,7 @@ void attach_descriptors(msghdr& to, std::byte* control, const std::vector<Unique
   to.msg_control = control;
   to.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
   cmsghdr* c = CMSG_FIRSTHDR(&to);
+  if (c == nullptr) return;  // never: there is room for a header
   c->cmsg_level = SOL_SOCKET;
   c->cmsg_type = SCM_RIGHTS;
   c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));

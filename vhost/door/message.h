@@ -52,7 +52,7 @@ class MessageReader {
   // Reads what is there. `closed` only between two messages.
   Status read(int fd);
 
-  // The message that read() called whole; the next read() begins a new one.
+  // The message that read() called whole, or what there is of it; the next read() begins anew.
   Message take();
 
  private:

@@ -83,8 +83,10 @@ void Session::end(const std::string& reason, bool fault) {
   if (std::exchange(over_, true)) return;
   deadline_.cancel();
   pause_.cancel();
-  boost::system::error_code ignored;
-  vmm_.close(ignored);
+  std::vector<UniqueFd> unwanted = std::move(asked_.fds);
+  for (UniqueFd& fd : from_vmm_.take().fds) unwanted.push_back(std::move(fd));
+  port_.disposer.close_elsewhere(std::move(unwanted));
+  port_.disposer.hang_up(UniqueFd(vmm_.release()));
   UniqueFd backend(backend_.release());
   // rte_vhost reads the end of the stream, and its own close can still be seen from here.
   ::shutdown(backend.get(), SHUT_WR);
@@ -144,24 +146,26 @@ void Session::on_vmm_readable() {
 void Session::handle(Message message) {
   const MessageRule& rule = rule_of(message);
   port_.history.add(std::string("VHOST_USER_") + rule.name, summarize(message));
+  asked_ = std::move(message);
   std::vector<FdFacts> facts;
-  for (const UniqueFd& fd : message.fds) facts.push_back(inspect_fd(fd.get()));
-  state_.check(message, facts);
-  if (rule.answer != Answer::door) return ask_backend(std::move(message));
-  const uint64_t value = state_.answer(message.request());
+  for (const UniqueFd& fd : asked_.fds) facts.push_back(inspect_fd(fd.get()));
+  state_.check(asked_, facts);
+  if (rule.answer != Answer::door) return ask_backend();
+  const uint64_t value = state_.answer(asked_.request());
   port_.history.append("= " + hexadecimal(value));
-  Message reply = reply_to(message);
+  Message reply = reply_to(asked_);
   reply.set_payload(value);
   answer_vmm(std::move(reply));
 }
 
 // --- To the back-end and back.
 
-void Session::ask_backend(Message message) {
-  asked_.header = message.header;
-  asked_.payload = message.payload;
-  const bool wants_ack = rule_of(message).answer == Answer::ack;
-  message.header.flags = kVersion | (wants_ack ? kNeedReply : 0);
+void Session::ask_backend() {
+  Message message;
+  message.header = asked_.header;
+  message.header.flags = kVersion | (rule_of(asked_).answer == Answer::ack ? kNeedReply : 0);
+  message.payload = asked_.payload;
+  message.fds = std::exchange(asked_.fds, {});
   to_backend_.start(std::move(message));
   stage_ = Stage::asking;
   pass_on();

@@ -25,6 +25,7 @@
 #include <memory>
 #include <string>
 
+#include "vhost/door/disposer.h"
 #include "vhost/door/limits.h"
 #include "vhost/door/message.h"
 #include "vhost/door/message_record.h"
@@ -40,6 +41,7 @@ class Session : public std::enable_shared_from_this<Session> {
   struct Port {
     const DoorLimits& limits;
     TokenBucket& pace;
+    Disposer& disposer;
     MessageHistory& history;
   };
   // `backend` is the private connection, which is half closed: rte_vhost will close it too.
@@ -65,7 +67,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_vmm_readable();
   void on_backend_readable();
   void handle(Message message);
-  void ask_backend(Message message);
+  void ask_backend();
   void pass_on();
   void on_answer(const Message& answer);
   void check_answer(const Message& answer) const;
@@ -96,7 +98,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool deadline_set_ = false;
   unsigned deadline_number_ = 0;  // of the one set; an older one may still be in the queue
   bool over_ = false;
-  Message asked_;  // the message in flight, without its descriptors
+  Message asked_;  // the message in flight; its descriptors leave it when they are passed on
 };
 
 }  // namespace vhost::door

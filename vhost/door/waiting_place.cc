@@ -18,6 +18,7 @@ bool Visitor::gone() const {
 
 bool WaitingPlace::offer(Visitor& visitor, std::function<void()> expired) {
   if (visitor_ && !visitor_->gone()) return false;
+  if (visitor_) disposer_.hang_up(std::move(visitor_->fd));
   visitor_ = std::move(visitor);
   timer_.expires_after(timeout_);
   timer_.async_wait([expired = std::move(expired)](const boost::system::error_code& error) {
@@ -29,8 +30,9 @@ bool WaitingPlace::offer(Visitor& visitor, std::function<void()> expired) {
 std::optional<Visitor> WaitingPlace::take() {
   timer_.cancel();
   std::optional<Visitor> visitor = std::exchange(visitor_, std::nullopt);
-  if (visitor && visitor->gone()) visitor.reset();
-  return visitor;
+  if (!visitor || !visitor->gone()) return visitor;
+  disposer_.hang_up(std::move(visitor->fd));
+  return {};
 }
 
 }  // namespace vhost::door

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "vhost/door/disposer.h"
 #include "vhost/unique_fd.h"
 
 namespace vhost::door {
@@ -38,10 +39,11 @@ class WaitingPlace {
  public:
   using Duration = boost::asio::steady_timer::duration;
 
-  WaitingPlace(boost::asio::io_context& loop, Duration timeout) : timer_(loop), timeout_(timeout) {}
+  WaitingPlace(boost::asio::io_context& loop, Duration timeout, Disposer& disposer)
+      : timer_(loop), timeout_(timeout), disposer_(disposer) {}
 
-  // False when the place is taken by one that is still there. `expired` is called when the
-  // visitor has waited too long; it may call take().
+  // False, and `visitor` stays with the caller, when the place is taken by one that is still
+  // there. `expired` is called when the visitor has waited too long; it may call take().
   bool offer(Visitor& visitor, std::function<void()> expired);
 
   // The visitor, unless there is none or it has hung up. The place is free afterwards.
@@ -50,6 +52,7 @@ class WaitingPlace {
  private:
   boost::asio::steady_timer timer_;
   Duration timeout_;
+  Disposer& disposer_;  // for those that have hung up
   std::optional<Visitor> visitor_;
 };
 

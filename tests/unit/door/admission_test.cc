@@ -262,8 +262,7 @@ TEST_F(AdmissionTest, NoDescriptorIsLeakedByVisitors) {
     await_disconnection(i);
     wait_for([&] { return !library_->connected(); });
   }
-  settle();
-  EXPECT_EQ(before, open_descriptors());
+  EXPECT_TRUE(wait_for([&] { return open_descriptors() == before; }));
 }
 
 }  // namespace

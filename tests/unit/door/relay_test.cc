@@ -1,4 +1,6 @@
 // The relay: what reaches the back-end, what comes back, and what ends a connection.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "door_fixture.h"
@@ -330,8 +332,73 @@ TEST_F(RelayTest, NoDescriptorIsLeaked) {
     library_->received.clear();
     vmm_.reset();
   }
-  settle();
-  EXPECT_EQ(before, open_descriptors());
+  EXPECT_TRUE(wait_for([&] { return open_descriptors() == before; }));
+}
+
+// A TCP socket that lingers: closing the last reference sleeps until its peer has read all.
+class LingeringSocket {
+ public:
+  LingeringSocket() {
+    const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(0, ::bind(listener.get(), generic, size));
+    EXPECT_EQ(0, ::listen(listener.get(), 1));
+    EXPECT_EQ(0, ::getsockname(listener.get(), generic, &size));
+    near_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(0, ::connect(near_.get(), generic, size));
+    far_.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    const linger wait{1, 1000};
+    EXPECT_EQ(0, ::setsockopt(near_.get(), SOL_SOCKET, SO_LINGER, &wait, sizeof(wait)));
+    const std::vector<char> bytes(1 << 16);
+    while (::send(near_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+    }
+  }
+
+  UniqueFd take_near() { return std::move(near_); }
+
+  // True when the other end has been closed at last.
+  bool drain() {
+    std::vector<char> bytes(1 << 16);
+    ssize_t got = 0;
+    do {
+      got = ::recv(far_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    } while (got > 0);
+    return got == 0 || errno != EAGAIN;
+  }
+
+ private:
+  UniqueFd near_, far_;
+};
+
+// Each of these would put the thread to sleep for a thousand seconds that closes it.
+TEST_F(RelayTest, DescriptorsThatWillNotCloseHoldUpNobody) {
+  const std::size_t before = open_descriptors();
+  LingeringSocket read, unread;
+  Message sent = number(Request::set_vring_call, 0);
+  sent.fds.push_back(read.take_near());
+  vmm_->send(std::move(sent));
+  sent = number(Request::set_vring_call, 1);
+  sent.fds.push_back(unread.take_near());
+  vmm_->send(std::move(sent));
+  EXPECT_THAT(await_disconnection(), HasSubstr("not an eventfd"));
+  vmm_.reset();
+
+  // Two closings are stuck: this port waits, the loop goes on.
+  ASSERT_TRUE(wait_for([&] { return library_->ended == 1; }));
+  auto next = new_vmm();
+  ASSERT_TRUE(wait_for([&] { return door_->history().back().name == "stuck"; }));
+  EXPECT_EQ(1u, connected_.size());
+  ASSERT_TRUE(wait_for([&] {
+    const bool first = read.drain();
+    return unread.drain() && first;
+  }));
+  EXPECT_EQ(2u, ask(*next, message(Request::get_queue_num)).payload_as<uint64_t>());
+  next.reset();
+  EXPECT_TRUE(wait_for([&] { return open_descriptors() <= before + 1; }));
 }
 
 // --- The history.
