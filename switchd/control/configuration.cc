@@ -27,6 +27,17 @@ std::string origin_or(const Configuration& configuration, std::string_view key,
   return found != configuration.origins.end() ? found->second : fallback;
 }
 
+// Sockets with short names of their own lie in it.
+void check_private_dir(const Configuration& configuration) {
+  constexpr size_t kLongest = kLongestSocketPath - std::string_view("/port-9999.sock").size();
+  const fs::path& path = configuration.switching.runtime_dir;
+  if (path.string().size() <= kLongest) return;
+  throw ConfigError(origin_or(configuration, "private_dir", "private_dir"),
+                    "'" + path.string() + "' is too long for the sockets in it, " +
+                        std::to_string(kLongest) +
+                        " bytes at the most; choose a shorter one with --private-dir");
+}
+
 void fill_in_paths(Configuration& configuration) {
   if (configuration.control_socket.empty()) configuration.control_socket = client::control_socket();
   if (configuration.socket_dir.empty()) {
@@ -128,6 +139,7 @@ void complete(Configuration& configuration) {
   fill_in_workers(configuration);
   check_length(configuration.control_socket,
                origin_or(configuration, "control_socket", "default control socket"));
+  check_private_dir(configuration);
   const Identity identity = identity_for(configuration);
   if (configuration.control_socket_group &&
       !identity.may_group(*configuration.control_socket_group)) {
