@@ -102,13 +102,14 @@ class SocketMaker {
 
   std::string name() const { return path_.filename().string(); }
 
-  // Removes a socket whose owner is gone; anything else at the path is an error.
+  // Removes a socket whose owner is gone; anything else at the path is an error. The file looked
+  // at is held open meanwhile, so that no other one can get its number.
   void clear_stale() {
+    const UniqueFd held(
+        ::openat(directory_.get(), name().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!held && errno == ENOENT) return;
     struct stat before {};
-    if (::fstatat(directory_.get(), name().c_str(), &before, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno == ENOENT) return;
-      fail(cause(errno));
-    }
+    if (!held || ::fstat(held.get(), &before) != 0) fail(cause(errno));
     if (!S_ISSOCK(before.st_mode)) {
       fail("exists and is not a socket; remove it or choose another path");
     }

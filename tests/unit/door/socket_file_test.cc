@@ -173,6 +173,29 @@ TEST_F(SocketFileTest, AnOwnerThatMayNotBeSetIsAnError) {
       ::testing::ExitedWithCode(0), "");
 }
 
+TEST_F(SocketFileTest, OfTwoThatStartAtOnceOneIsRefused) {
+  for (int round = 0; round < 200; ++round) {
+    std::atomic<int> ready{0};
+    std::unique_ptr<SocketFile> made[2];
+    const auto start = [&](int which) {
+      ++ready;
+      while (ready < 2) {
+      }
+      try {
+        made[which] = make();
+      } catch (const SocketError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("in use"));
+      }
+    };
+    std::thread other(start, 1);
+    start(0);
+    other.join();
+    ASSERT_FALSE(made[0] && made[1]) << "round " << round;
+    ASSERT_TRUE(made[0] || made[1]) << "round " << round;
+    EXPECT_NO_THROW(connect_unix(path_));
+  }
+}
+
 TEST_F(SocketFileTest, PathsHaveALimit) {
   const std::string directory = directory_.path().string();
   path_ = directory + "/" + std::string(kMaxSocketPath - directory.size() - 1, 'x');
