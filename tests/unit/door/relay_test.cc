@@ -169,6 +169,24 @@ TEST_F(RelayTest, AnAnswerForAnotherRingMakesNoSense) {
   EXPECT_THAT(await_disconnection(), HasSubstr("makes no sense"));
 }
 
+TEST_F(RelayTest, ARingIndexBeyondSixteenBitsMakesNoSense) {
+  library_->ring_base = 0x10000;
+  vmm_->send(state(Request::get_vring_base, 0, 0));
+  EXPECT_THAT(await_disconnection(), HasSubstr("makes no sense"));
+}
+
+TEST_F(RelayTest, WhatTheLibraryCouldNotDoIsNotTakenForDone) {
+  set_memory();
+  must(state(Request::set_vring_num, 0, 256));
+  library_->fails = true;
+  Message sent = one_region();
+  sent.header.flags |= kNeedReply;
+  sent.fds.push_back(make_memfd(16 * kMiB));
+  EXPECT_EQ(1u, ask(*vmm_, std::move(sent)).payload_as<uint64_t>());
+  vmm_->send(message(Request::set_vring_addr, ring_areas(0)));
+  EXPECT_THAT(await_disconnection(), HasSubstr("before a memory table"));
+}
+
 TEST_F(RelayTest, AnAnswerOfTheWrongLengthMakesNoSense) {
   library_->odd_answer = message(Request::set_features, uint32_t{0}, kVersion | kReply);
   vmm_->send(number(Request::set_features, 0));
