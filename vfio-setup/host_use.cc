@@ -1,0 +1,155 @@
+#include "host_use.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "sysfs.h"
+
+namespace vfio_setup {
+namespace {
+
+constexpr unsigned long kInterfaceUp = 1;      // IFF_UP
+constexpr unsigned long kRouteReject = 0x200;  // RTF_REJECT: an "unreachable" default route
+
+const std::regex kPciAddress("[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]");
+const std::regex kUsbPath("[0-9]+-[0-9.]+");
+
+std::filesystem::path real_path(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::canonical(path, error);
+}
+
+std::string last_component_like(const std::filesystem::path& path, const std::regex& pattern) {
+  std::string last;
+  for (const auto& part : path) {
+    if (std::regex_match(part.string(), pattern)) last = part.string();
+  }
+  return last;
+}
+
+// Interfaces of default routes, of IPv4 and IPv6.
+std::set<std::string> default_route_interfaces(const Paths& paths) {
+  std::set<std::string> names;
+  std::ifstream ipv4(paths.proc() / "net/route");
+  for (std::string line; std::getline(ipv4, line);) {
+    const auto words = split_words(line);
+    if (words.size() > 7 && words[1] == "00000000" && words[7] == "00000000") {
+      names.insert(words[0]);
+    }
+  }
+  std::ifstream ipv6(paths.proc() / "net/ipv6_route");
+  for (std::string line; std::getline(ipv6, line);) {
+    const auto words = split_words(line);
+    if (words.size() < 10 || words[0].find_first_not_of('0') != std::string::npos) continue;
+    const bool rejects = (std::stoul(words[8], nullptr, 16) & kRouteReject) != 0;
+    if (words[1] == "00" && !rejects) names.insert(words[9]);
+  }
+  return names;
+}
+
+// The interface itself or what is stacked on it: a bridge, a bond, a VLAN.
+std::string route_through(const Paths& paths, const std::string& interface,
+                          const std::set<std::string>& routed, int depth = 0) {
+  constexpr int kDeepest = 8;
+  if (routed.contains(interface)) return interface;
+  if (depth == kDeepest) return "";
+  for (const std::string& entry : directory_entries(paths.net(interface))) {
+    if (!entry.starts_with("upper_")) continue;
+    const std::string found = route_through(paths, entry.substr(6), routed, depth + 1);
+    if (!found.empty()) return found;
+  }
+  return "";
+}
+
+std::vector<NetInterface> read_interfaces(const Paths& paths) {
+  std::vector<NetInterface> interfaces;
+  const auto routed = default_route_interfaces(paths);
+  for (const std::string& name : directory_entries(paths.net())) {
+    const auto device = real_path(paths.net(name) / "device");
+    NetInterface interface;
+    interface.name = name;
+    interface.owner = owning_pci_address(device);
+    if (interface.owner.empty()) continue;
+    interface.usb_path = last_component_like(device, kUsbPath);
+    const std::string flags = read_attribute(paths.net(name) / "flags").value_or("0");
+    interface.up = (std::stoul(flags, nullptr, 16) & kInterfaceUp) != 0;
+    interface.wireless = std::filesystem::exists(paths.net(name) / "phy80211") ||
+                         std::filesystem::exists(paths.net(name) / "wireless");
+    interface.default_route = route_through(paths, name, routed);
+    interfaces.push_back(std::move(interface));
+  }
+  return interfaces;
+}
+
+// What each block device is used for, by its name; the source column of mountinfo serves file
+// systems such as btrfs whose device number is not that of a block device.
+std::map<std::string, std::string> read_block_uses(const Paths& paths) {
+  std::map<std::string, std::string> uses;
+  std::ifstream mounts(paths.proc() / "self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    const auto words = split_words(line);
+    const auto dash = std::find(words.begin(), words.end(), "-");
+    if (words.size() < 7 || words.end() - dash < 3) continue;
+    const std::string where = "mounted at " + words[4];
+    uses.emplace(words[2], where);
+    if (dash[2].starts_with("/dev/")) {
+      uses.emplace(std::filesystem::path(dash[2]).filename().string(), where);
+    }
+  }
+  std::ifstream swaps(paths.proc() / "swaps");
+  for (std::string line; std::getline(swaps, line);) {
+    const auto words = split_words(line);
+    if (!words.empty() && words[0].starts_with("/dev/")) {
+      uses.emplace(std::filesystem::path(words[0]).filename().string(), "swap");
+    }
+  }
+  return uses;
+}
+
+std::vector<StorageUse> read_storage(const Paths& paths) {
+  std::vector<StorageUse> storage;
+  const auto uses = read_block_uses(paths);
+  const auto blocks = paths.sys() / "class/block";
+  for (const std::string& name : directory_entries(blocks)) {
+    const std::string owner = owning_pci_address(real_path(blocks / name));
+    if (owner.empty()) continue;
+    auto use = uses.find(name);
+    if (use == uses.end()) use = uses.find(read_attribute(blocks / name / "dev").value_or("-"));
+    if (use != uses.end()) storage.push_back({owner, name, use->second});
+    for (const std::string& holder : directory_entries(blocks / name / "holders")) {
+      storage.push_back({owner, name, "part of " + holder});
+    }
+  }
+  return storage;
+}
+
+std::vector<UsbDevice> read_usb(const Paths& paths) {
+  constexpr const char* kHubClass = "09";
+  std::vector<UsbDevice> devices;
+  const auto directory = paths.sys() / "bus/usb/devices";
+  for (const std::string& name : directory_entries(directory)) {
+    if (!std::regex_match(name, kUsbPath)) continue;  // interfaces have a colon, root hubs "usb1"
+    const auto device = directory / name;
+    if (read_attribute(device / "bDeviceClass") == kHubClass) continue;
+    const std::string ids = read_attribute(device / "idVendor").value_or("") + ":" +
+                            read_attribute(device / "idProduct").value_or("");
+    devices.push_back({owning_pci_address(real_path(device)), name,
+                       read_attribute(device / "product").value_or(ids)});
+  }
+  return devices;
+}
+
+}  // namespace
+
+std::string owning_pci_address(const std::filesystem::path& device) {
+  return last_component_like(device, kPciAddress);
+}
+
+HostUse read_host_use(const Paths& paths) {
+  return {read_interfaces(paths), read_storage(paths), read_usb(paths)};
+}
+
+}  // namespace vfio_setup

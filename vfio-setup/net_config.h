@@ -1,0 +1,25 @@
+// Taking a NIC's interface down and bringing it back as it was: name, link state, addresses and
+// routes. A driver that comes back makes a new, empty interface, and on a host whose network is
+// set up once at boot nobody would configure it again.
+#pragma once
+
+#include <vector>
+
+#include "host_snapshot.h"
+#include "state_file.h"
+
+namespace vfio_setup {
+
+// Addresses and routes as they are now; the kernel's own and those of router advertisements are
+// left out, since they come back by themselves.
+SavedInterface save_interface(const NetInterface& interface);
+
+void take_down(const SavedInterface& interface);
+
+// Waits for the device's interfaces to appear (udev renames them first, where it runs), gives
+// them their old names where those are free, and configures what was up. What cannot be set
+// again is returned as warnings: the NIC is back, and that matters more.
+std::vector<std::string> bring_back(const Paths& paths, const SavedDevice& device,
+                                    bool with_addresses);
+
+}  // namespace vfio_setup

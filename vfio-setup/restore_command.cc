@@ -1,0 +1,68 @@
+#include <spdlog/spdlog.h>
+
+#include <stdexcept>
+
+#include "bind_plan.h"
+#include "commands.h"
+#include "device_binder.h"
+#include "persistence.h"
+#include "process.h"
+#include "restore.h"
+#include "sysfs.h"
+
+namespace vfio_setup {
+namespace {
+
+// A function on vfio-pci that no record tells of: to whatever driver the kernel finds for it.
+void restore_unrecorded(const Paths& paths, const std::string& address) {
+  const DeviceBinder binder(paths);
+  if (!binder.is_present(address)) throw std::runtime_error("there is no PCI device " + address);
+  if (binder.driver_of(address) != "vfio-pci") {
+    throw std::runtime_error(address + " was not bound by vfio-setup, and is not at vfio-pci");
+  }
+  binder.set_override(address, "");
+  binder.unbind(address);
+  const auto modalias = read_attribute(paths.pci_device(address) / "modalias").value_or("");
+  for (const std::string& module : modules_for(modalias)) run_tool("modprobe", {module});
+  if (binder.driver_of(address).empty()) {
+    write_attribute(paths.sys() / "bus/pci/drivers_probe", address);
+  }
+}
+
+// True when it went back.
+bool restore_one(const CommandContext& context, const std::string& address) try {
+  State state = StateFile(context.paths).load();
+  if (state.find(address) == nullptr) {
+    restore_unrecorded(context.paths, address);
+  } else {
+    const auto when_held = context.options.force ? WhenHeld::end_holders : WhenHeld::refuse;
+    for (const std::string& warning : restore_binding(context.paths, address, when_held)) {
+      spdlog::warn("{}", warning);
+    }
+  }
+  const std::string driver = DeviceBinder(context.paths).driver_of(address);
+  context.out << address << ": back at " << (driver.empty() ? "no driver" : "driver " + driver)
+              << "\n";
+  return true;
+} catch (const std::exception& error) {
+  spdlog::error("{}", error.what());
+  return false;
+}
+
+}  // namespace
+
+int restore_command(const CommandContext& context) {
+  const StateLock lock(context.paths);
+  bool all_back = true;
+  if (context.options.all) {
+    const State state = StateFile(context.paths).load();
+    for (const Binding& binding : state.bindings) {
+      all_back = restore_one(context, binding.address) && all_back;
+    }
+  } else {
+    all_back = restore_one(context, full_address(context.options.address));
+  }
+  return all_back ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace vfio_setup
