@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <functional>
 #include <set>
 #include <system_error>
@@ -65,12 +66,13 @@ class HeldSignals {
   HeldSignals(const HeldSignals&) = delete;
   HeldSignals& operator=(const HeldSignals&) = delete;
 
+  // Takes the signal, so that the way back is not cut short by it.
   static void throw_if_pending() {
-    sigset_t pending;
-    ::sigpending(&pending);
-    if (::sigismember(&pending, SIGINT) == 1 || ::sigismember(&pending, SIGTERM) == 1) {
-      throw std::runtime_error("interrupted");
-    }
+    sigset_t held;
+    ::sigemptyset(&held);
+    for (const int number : {SIGINT, SIGTERM}) ::sigaddset(&held, number);
+    const timespec at_once{0, 0};
+    if (::sigtimedwait(&held, nullptr, &at_once) > 0) throw std::runtime_error("interrupted");
   }
 
  private:
@@ -166,6 +168,7 @@ class BindRun {
       warn(Persistence(paths_).apply(state_));
     }
     begin(kBound);
+    HeldSignals::throw_if_pending();
   }
 
   void move(const SavedDevice& device) {

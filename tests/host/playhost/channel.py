@@ -32,7 +32,11 @@ class Channel:
 
     def __init__(self, path: str):
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
+        try:
+            self._socket.connect(path)
+        except OSError:
+            self._socket.close()
+            raise
         self._ids = itertools.count(1)
         self._waiting: dict[int, queue.Queue] = {}
         self._lock = threading.Lock()
@@ -66,6 +70,11 @@ class Channel:
         return self._ask(timeout + 10, op="wait", pid=pid, timeout=timeout)["status"]
 
     def close(self) -> None:
+        """Ends the reader too; what still waits for an answer gets an error."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # QEMU was faster
         self._socket.close()
 
     def _ask(self, patience: float, **request) -> dict:
@@ -85,21 +94,24 @@ class Channel:
         return answer
 
     def _read(self) -> None:
-        stream = self._socket.makefile("rb")
         try:
-            for line in stream:
-                try:
-                    message = json.loads(line)
-                except ValueError:  # the rest of a line that a reboot tore
-                    continue
-                if "hello" in message:
-                    self._hellos.put(message["hello"])
-                else:
-                    waiting = self._waiting.get(message.pop("id"))
-                    if waiting:
-                        waiting.put(message)
+            with self._socket.makefile("rb") as stream:
+                for line in stream:
+                    self._take(line)
         except OSError:
             pass
         self._hellos.put(None)
         for waiting in list(self._waiting.values()):
             waiting.put({"error": "the play host ended"})
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:  # the rest of a line that a reboot tore
+            return
+        if "hello" in message:
+            self._hellos.put(message["hello"])
+            return
+        waiting = self._waiting.get(message.pop("id"))
+        if waiting:
+            waiting.put(message)

@@ -78,14 +78,15 @@ class FarNetwork:
             ranges += [f"--interface={tap}",
                        f"--dhcp-range=10.77.{number}.100,10.77.{number}.199,255.255.255.0,1h",
                        f"--dhcp-range=fd77:{number}::,ra-only,64,1h"]
-        log = open(self._directory / "dnsmasq.log", "wb")
-        self._start(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
-                     "--no-hosts", "--user=root", "--group=root", "--pid-file=", "--enable-ra",
-                     "--log-facility=-", "--log-dhcp", f"--dhcp-leasefile={self._leases}",
-                     "--bind-dynamic", "--dhcp-authoritative", "--no-ping",
-                     f"--address=/{FAR_NAME}/{FAR_ADDRESS}", f"--address=/{FAR_NAME}/{FAR_ADDRESS6}",
-                     f"--domain={DOMAIN}", *ranges],
-                    stdout=log, stderr=subprocess.STDOUT)
+        with open(self._directory / "dnsmasq.log", "wb") as log:
+            self._start(
+                ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+                 "--no-hosts", "--user=root", "--group=root", "--pid-file=", "--enable-ra",
+                 "--log-facility=-", "--log-dhcp", f"--dhcp-leasefile={self._leases}",
+                 "--bind-dynamic", "--dhcp-authoritative", "--no-ping", f"--domain={DOMAIN}",
+                 f"--address=/{FAR_NAME}/{FAR_ADDRESS}", f"--address=/{FAR_NAME}/{FAR_ADDRESS6}",
+                 *ranges],
+                stdout=log, stderr=subprocess.STDOUT)
 
     def leases(self) -> dict[str, str]:
         """Address by MAC address of every lease that was given."""
@@ -118,6 +119,9 @@ class FarNetwork:
         for child in reversed(self._children):
             child.kill()
             child.wait()
+            for stream in (child.stdout, child.stderr):
+                if stream:
+                    stream.close()
 
 
 class Capture:

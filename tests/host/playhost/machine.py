@@ -86,6 +86,7 @@ class Machine:
                 "-device", "virtio-blk-pci,drive=layer,serial=playhost-layer"]
 
     def _start(self, argv: list[str]) -> None:
+        self._channel: Channel | None = None
         with open(self._directory / "qemu.log", "wb") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log,
                                              stderr=subprocess.STDOUT, preexec_fn=on_parent_exit)
@@ -150,6 +151,8 @@ class Machine:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
+        if self._channel:
+            self._channel.close()
 
     def __enter__(self) -> "Machine":
         return self
