@@ -51,7 +51,8 @@ def run_ctest(directory, results, options, environment):
     """CTest's exit status and its closing lines, which have not been printed."""
     command = ["ctest", "--test-dir", directory, "--output-on-failure", "--no-tests=error",
                "-j", PARALLEL, "--output-junit", results, *options]
-    ctest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    ctest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True,
                              errors="replace", env=environment)
     closing = []
     try:
