@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -93,5 +94,34 @@ inline constexpr std::array<std::string_view, kCount<Egress>> kEgressNames = {
 
 inline constexpr std::array<std::string_view, kCount<Learning>> kLearningNames = {
     "learned", "moved", "moves_limited", "mac_limited", "table_full"};
+
+// A port's counters as one worker keeps them. One writer: an add is a plain load and store.
+template <typename Counter>
+class CounterBlock {
+ public:
+  void add(Counter counter, uint64_t amount) noexcept {
+    std::atomic<uint64_t>& value = values_[static_cast<size_t>(counter)];
+    value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  void add_if_any(Counter counter, uint64_t amount) noexcept {
+    if (__builtin_expect(amount != 0, 0)) add(counter, amount);
+  }
+  uint64_t get(size_t counter) const noexcept {
+    return values_[counter].load(std::memory_order_relaxed);
+  }
+  // Only while no worker counts for the port.
+  void clear() noexcept {
+    for (auto& value : values_) value.store(0, std::memory_order_relaxed);
+  }
+
+ private:
+  std::array<std::atomic<uint64_t>, kCount<Counter>> values_{};
+};
+
+struct alignas(64) PortCounterBlocks {
+  CounterBlock<Ingress> ingress;
+  CounterBlock<Egress> egress;
+  CounterBlock<Learning> learning;
+};
 
 }  // namespace bridge

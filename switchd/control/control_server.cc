@@ -27,11 +27,23 @@ int duplicate(int descriptor) {
   return copy;
 }
 
+// The socket of a port and ours are made the same way; only the noun differs.
+vhost::door::SocketFile make_socket(const std::filesystem::path& path,
+                                    const vhost::SocketAccess& access) {
+  try {
+    return vhost::door::SocketFile("control", path, access, kBacklog);
+  } catch (const vhost::door::SocketError& error) {
+    std::string message = error.what();
+    if (message.starts_with("port ")) message.erase(0, std::string_view("port ").size());
+    throw vhost::door::SocketError(message);
+  }
+}
+
 }  // namespace
 
 ControlServer::ControlServer(asio::io_context& loop, const std::filesystem::path& path,
                              const vhost::SocketAccess& access, Session::Handler handler)
-    : file_("control", path, access, kBacklog),
+    : file_(make_socket(path, access)),
       acceptor_(loop, stream_protocol(), duplicate(file_.fd())),
       retry_timer_(loop),
       handler_(std::move(handler)) {}

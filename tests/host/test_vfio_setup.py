@@ -23,6 +23,8 @@ class VfioSetup(VfioCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        # A router advertisement would give any NIC that is up a default route, at any moment.
+        cls.host.shell("echo 0 > /proc/sys/net/ipv6/conf/default/accept_ra_defrtr")
         cls.host.shell("modprobe -a e1000e nvme xhci_pci cdc_ether cdc_subset rndis_host usbhid")
         cls.host.until("[ -d /sys/bus/usb/devices/1-2 ] && [ -b /dev/nvme0n1 ] && "
                        "ls -d /sys/bus/pci/devices/*7.0/usb*/*/*/net")
@@ -130,6 +132,9 @@ class VfioSetup(VfioCase):
         interface = self.configure_far_nic()
         result = self.vfio("bind", FAR_NIC, status=1)
         self.assertIn(f"interface {interface} has the default route", result.err)
+        self.clear_far_nic()
+        self.host.shell(f"ip link set {interface} up; ip -6 route add default dev {interface}")
+        self.assertFalse(self.nic(FAR_NIC)["verdict"]["can_be_passed"])
         self.assert_as_before(FAR_NIC)
         self.clear_far_nic()
 
@@ -192,15 +197,16 @@ class VfioSetup(VfioCase):
 
     # interrupted work
 
-    def interrupt_each(self, syscall: str, signal: str, after: str) -> list[str]:
+    def interrupt_each(self, syscall: str, signal: str, options: str, after: str) -> list[str]:
         """Binds again and again, interrupted at the first, second, ... such call, until it is
         not; `after` runs after each, with everything to be as before then. Returns the steps
         that were on record at the interruptions."""
         script = f"""
         count=1
         while :; do
-          strace -qq -o /dev/null -e trace={syscall} -e inject={syscall}:signal={signal}:when=$count \
-            {VFIO_SETUP} bind {FAR_NIC} --persist --user nobody >/dev/null 2>/run/bind.err && done=1
+          strace -f --seccomp-bpf -qq -o /dev/null -e trace={syscall} \
+            -e inject={syscall}:signal={signal}:when=$count \
+            {VFIO_SETUP} bind {FAR_NIC} {options} >/dev/null 2>&1 && done=1
           sed -n 's/.*"step": "\\(.*\\)".*/\\1/p' /var/lib/vfio-setup/state.json || true
           {after}
           [ -z "$done" ] || {{ {VFIO_SETUP} restore {FAR_NIC} >/dev/null; break; }}
@@ -218,7 +224,7 @@ class VfioSetup(VfioCase):
 
     def test_killed_at_every_write_and_restored(self):
         self.lease()
-        steps = self.interrupt_each("write", "KILL",
+        steps = self.interrupt_each("write", "KILL", "--persist --user nobody",
                                     f"{VFIO_SETUP} restore {FAR_NIC} >/dev/null 2>&1 || true")
         for step in ("start", "load vfio-pci", f"{FAR_NIC}: override the driver",
                      f"{FAR_NIC}: unbind", f"{FAR_NIC}: bind", "own the group",
@@ -229,7 +235,7 @@ class VfioSetup(VfioCase):
         self.clear_far_nic()
 
     def test_interrupted_work_is_rolled_back(self):
-        self.interrupt_each("rename", "TERM", "")
+        self.interrupt_each("rename", "TERM", "", "")
         self.assert_as_before(FAR_NIC)
 
 

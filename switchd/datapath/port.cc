@@ -1,0 +1,97 @@
+#include "datapath/port.h"
+
+namespace datapath {
+namespace {
+
+std::string describe(const vhost::door::PeerCredentials& peer) {
+  return "pid " + std::to_string(peer.pid) + ", uid " + std::to_string(peer.uid);
+}
+
+}  // namespace
+
+Port::Port(boost::asio::io_context& loop, vhost::Poller& poller, uint16_t index,
+           const PortSettings& settings, const std::filesystem::path& private_socket, Report report)
+    : index_(index), settings_(settings), report_(std::move(report)) {
+  vhost::EndpointSettings endpoint;
+  endpoint.name = settings.name;
+  endpoint.socket = settings.socket;
+  endpoint.access = settings.access;
+  endpoint.private_socket = private_socket;
+  endpoint.port = index;
+  endpoint_ = std::make_unique<vhost::Endpoint>(loop, poller, std::move(endpoint), observer());
+}
+
+vhost::EndpointObserver Port::observer() {
+  vhost::EndpointObserver observer;
+  observer.door.connected = [this](const vhost::door::PeerCredentials& peer) {
+    vmm_ = peer;
+    state_ = PortState::connected;
+    reason_.clear();
+    report_(Event::Kind::vmm_connected, describe(peer));
+  };
+  observer.door.disconnected = [this](const std::string& reason, bool faulty) {
+    vmm_.reset();
+    const bool known = state_ == PortState::faulted;
+    state_ = faulty || known ? PortState::faulted : PortState::listening;
+    if (!known) reason_ = reason;
+    report_(Event::Kind::vmm_disconnected, reason);
+  };
+  observer.door.refused = [this](const std::string& reason) {
+    report_(Event::Kind::vmm_refused, reason);
+  };
+  observer.attached = [this](uint64_t features) {
+    features_ = features;
+    state_ = PortState::attached;
+    reason_.clear();
+    report_(Event::Kind::guest_attached, {});
+  };
+  observer.detached = [this] {
+    features_ = 0;
+    if (state_ == PortState::attached) {
+      state_ = vmm_ ? PortState::connected : PortState::listening;
+    }
+    report_(Event::Kind::guest_detached, {});
+  };
+  observer.faulted = [this](const std::string& reason) { fault(reason); };
+  return observer;
+}
+
+void Port::fault(const std::string& reason) {
+  if (state_ == PortState::faulted && reason_ == reason) return;
+  state_ = PortState::faulted;
+  reason_ = reason;
+  report_(Event::Kind::port_faulted, reason);
+}
+
+void Port::check() {
+  if (endpoint_->torn()) return expel("the VMM truncated the memory it shares");
+  if (state_ != PortState::attached) return;
+  const vhost::RingFault transmit = endpoint_->transmit().fault();
+  const vhost::RingFault receive = endpoint_->receive().fault();
+  if (transmit != vhost::RingFault::none) {
+    fault(std::string("transmit ring stopped: ") + vhost::describe(transmit));
+  } else if (receive != vhost::RingFault::none) {
+    fault(std::string("receive ring stopped: ") + vhost::describe(receive));
+  }
+}
+
+void Port::expel(const std::string& reason) {
+  if (!vmm_) return;
+  fault(reason);
+  endpoint_->disconnect(reason);
+}
+
+PortInfo Port::info() const {
+  PortInfo info;
+  info.settings = settings_;
+  info.state = state_;
+  info.reason = reason_;
+  info.features = features_;
+  if (vmm_) {
+    info.vmm_pid = vmm_->pid;
+    info.vmm_uid = vmm_->uid;
+  }
+  return info;
+}
+
+}  // namespace datapath

@@ -1,0 +1,210 @@
+#include "datapath/worker.h"
+
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace datapath {
+namespace {
+
+constexpr int kInterruptSignal = SIGUSR2;
+
+void bump(std::atomic<uint64_t>& counter, uint64_t amount) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+// Does nothing, and without SA_RESTART: it is there to end a system call.
+void install_interrupt_handler() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};
+  sigemptyset(&action.sa_mask);
+  sigaction(kInterruptSignal, &action, nullptr);
+}
+
+void pin_to(int cpu) noexcept {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  // The configuration has checked the CPU; one taken away since then costs speed, not frames.
+  pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+void block_signals_of_main() noexcept {
+  sigset_t all;
+  sigfillset(&all);
+  sigdelset(&all, kInterruptSignal);
+  sigdelset(&all, SIGBUS);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
+}  // namespace
+
+Worker::Worker(const WorkerSettings& settings, Publication& publication, bridge::MacTable& table,
+               const std::atomic<uint32_t>& now)
+    : settings_(settings),
+      publication_(publication),
+      now_(now),
+      context_(std::make_unique<TurnContext>(table)),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      own_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!epoll_ || !own_event_) {
+    throw SwitchError(std::string("worker: no descriptors left: ") + std::strerror(errno));
+  }
+  watch(own_event_.get());
+}
+
+Worker::~Worker() {
+  stop();
+}
+
+void Worker::start() {
+  install_interrupt_handler();
+  thread_ = std::thread([this] { run(); });
+  running_.wait(false);
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  stop_.store(true, std::memory_order_release);
+  wake();
+  thread_.join();
+}
+
+void Worker::watch(int kick_fd) noexcept {
+  epoll_event event = {};
+  event.events = EPOLLIN | EPOLLET;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, kick_fd, &event);
+}
+
+void Worker::unwatch(int kick_fd) noexcept {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, kick_fd, nullptr);
+}
+
+void Worker::wake() noexcept {
+  woken_.store(true, std::memory_order_seq_cst);
+  constexpr uint64_t kOne = 1;
+  // EAGAIN would mean that it has been woken 2^64 times: it is awake.
+  [[maybe_unused]] const ssize_t written = write(own_event_.get(), &kOne, sizeof(kOne));
+}
+
+void Worker::run() noexcept {
+  block_signals_of_main();
+  pin_to(settings_.cpu);
+  pthread_setname_np(pthread_self(), ("worker-" + std::to_string(settings_.cpu)).c_str());
+  publication_.worker_starts(settings_.number);
+  running_.store(true);
+  running_.notify_all();
+  loop();
+  publication_.worker_ends(settings_.number);
+}
+
+void Worker::loop() noexcept {
+  last_stamp_ = rte_rdtsc();
+  last_frame_ = last_stamp_;
+  while (!stop_.load(std::memory_order_acquire)) {
+    const unsigned frames = one_turn();
+    const uint64_t stamp = rte_rdtsc();
+    account(frames, stamp - last_stamp_);
+    last_stamp_ = stamp;
+    if (frames != 0) {
+      last_frame_ = stamp;
+    } else if (settings_.poll == PollMode::adaptive &&
+               stamp - last_frame_ >= settings_.idle_cycles) {
+      sleep_unless_work();
+    }
+  }
+}
+
+unsigned Worker::one_turn() noexcept {
+  context_->snapshot = publication_.current();
+  const auto& polled = context_->snapshot->polled;
+  unsigned frames = 0;
+  if (settings_.number < polled.size()) {
+    context_->ports = &polled[settings_.number];
+    context_->now = now_.load(std::memory_order_relaxed);
+    frames = settings_.turn(*context_);
+  }
+  publication_.turn_ended(settings_.number);
+  return frames;
+}
+
+void Worker::account(unsigned frames, uint64_t cycles) noexcept {
+  bump(counters_.turns, 1);
+  if (frames == 0) return bump(counters_.idle_cycles, cycles);
+  bump(counters_.busy_turns, 1);
+  bump(counters_.busy_cycles, cycles);
+  bump(counters_.frames, frames);
+  counters_.delivered.store(context_->delivered, std::memory_order_relaxed);
+}
+
+template <typename Action>
+void Worker::for_each_running_ring(Action action) noexcept {
+  const Snapshot* snapshot = publication_.current();
+  if (settings_.number >= snapshot->polled.size()) return;
+  for (const uint16_t port : snapshot->polled[settings_.number]) {
+    vhost::TransmitRing* ring = snapshot->rings[port].transmit;
+    if (ring->running()) action(*ring);
+  }
+}
+
+// Steps 1 to 3; see the head of worker.h.
+bool Worker::may_sleep() noexcept {
+  woken_.store(false, std::memory_order_seq_cst);
+  for_each_running_ring([](vhost::TransmitRing& ring) { ring.enable_kicks(); });
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  bool work = woken_.load(std::memory_order_seq_cst) || stop_.load(std::memory_order_seq_cst);
+  for_each_running_ring([&work](vhost::TransmitRing& ring) { work |= ring.available() != 0; });
+  return !work;
+}
+
+void Worker::sleep_unless_work() noexcept {
+  if (may_sleep()) {
+    bump(counters_.sleeps, 1);
+    publication_.worker_offline(settings_.number);
+    std::array<epoll_event, 8> events;
+    epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+    publication_.worker_online(settings_.number);
+  }
+  for_each_running_ring([](vhost::TransmitRing& ring) { ring.disable_kicks(); });
+  publication_.turn_ended(settings_.number);
+  const uint64_t stamp = rte_rdtsc();
+  bump(counters_.sleep_cycles, stamp - last_stamp_);
+  last_stamp_ = stamp;
+  last_frame_ = stamp;
+}
+
+uint32_t Worker::check_notifier() noexcept {
+  Notifier& notifier = context_->notifier;
+  const bool busy = notifier.notifying() != Notifier::kNobody;
+  const uint64_t sequence = notifier.sequence();
+  if (busy && watched_busy_ && sequence == watched_sequence_ && thread_.joinable()) {
+    pthread_kill(thread_.native_handle(), kInterruptSignal);
+  }
+  watched_busy_ = busy;
+  watched_sequence_ = sequence;
+  return notifier.take_hung();
+}
+
+WorkerInfo Worker::info() const {
+  WorkerInfo info;
+  info.cpu = settings_.cpu;
+  info.turns = counters_.turns.load(std::memory_order_relaxed);
+  info.busy_turns = counters_.busy_turns.load(std::memory_order_relaxed);
+  info.busy_cycles = counters_.busy_cycles.load(std::memory_order_relaxed);
+  info.idle_cycles = counters_.idle_cycles.load(std::memory_order_relaxed);
+  info.sleep_cycles = counters_.sleep_cycles.load(std::memory_order_relaxed);
+  info.sleeps = counters_.sleeps.load(std::memory_order_relaxed);
+  info.frames = counters_.frames.load(std::memory_order_relaxed);
+  info.delivered = counters_.delivered.load(std::memory_order_relaxed);
+  info.notifications = context_->notifier.count();
+  return info;
+}
+
+}  // namespace datapath

@@ -1,0 +1,185 @@
+#include "vhost/device.h"
+
+#include <fcntl.h>
+#include <rte_vhost.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+
+#include "vhost/memory_guard.h"
+
+namespace vhost {
+namespace {
+
+// Requests that move what a running ring stands on (vhost-user specification, "Front-end message
+// types"). The library gives no callback of its own for them.
+constexpr uint32_t kSetMemTable = 5;
+constexpr uint32_t kSetLogBase = 6;
+constexpr uint32_t kSetVringAddr = 9;
+
+bool moves_the_ground(uint32_t request) {
+  return request == kSetMemTable || request == kSetLogBase || request == kSetVringAddr;
+}
+
+UniqueFd duplicate(int fd) {
+  return UniqueFd(fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+size_t page_bytes_of(int fd) {
+  struct stat facts = {};
+  constexpr size_t kSmallPage = 4096;
+  if (fd < 0 || fstat(fd, &facts) != 0 || facts.st_blksize <= 0) return kSmallPage;
+  return static_cast<size_t>(facts.st_blksize);
+}
+
+}  // namespace
+
+Device::Device(Poller& poller, uint16_t port, TransmitRing& transmit, ReceiveRing& receive,
+               Observer observer)
+    : poller_(poller), port_(port), observer_(std::move(observer)) {
+  queues_[kReceiveQueue].ring = &receive;
+  queues_[kTransmitQueue].ring = &transmit;
+  for (auto& guard : guards_) guard = -1;
+}
+
+Device::~Device() {
+  closed();
+}
+
+void Device::opened(int vid) {
+  vid_ = vid;
+  ready_ = false;
+  paused_ = false;
+  memory_lost_ = false;
+  for (Queue& queue : queues_) queue.enabled = false;
+}
+
+void Device::ready() {
+  ready_ = true;
+  rte_vhost_get_negotiated_features(vid_, &features_);
+  observer_.attached(features_);
+  start_all();
+}
+
+void Device::gone() {
+  if (!ready_) return;
+  stop_all();
+  ready_ = false;
+  observer_.detached();
+}
+
+void Device::ring_state(uint16_t queue, bool enabled) {
+  if (queue >= kQueues) return;
+  queues_[queue].enabled = enabled;
+  if (!enabled) return stop(queue);
+  // An eventfd was replaced: state 0, then 1. Or one ring was enabled later than the others.
+  if (ready_ && !paused_) start_all();
+}
+
+void Device::before_message(uint32_t request) {
+  if (!moves_the_ground(request)) return;
+  paused_ = true;
+  if (request == kSetMemTable) memory_lost_ = true;
+  stop_all();
+  drop_memory();
+}
+
+void Device::after_message(uint32_t request) {
+  if (!moves_the_ground(request)) return;
+  paused_ = false;
+  if (request == kSetMemTable) memory_lost_ = false;
+  if (ready_) start_all();
+}
+
+void Device::closed() {
+  gone();
+  stop_all();
+  drop_memory();
+  vid_ = -1;
+}
+
+bool Device::torn() const noexcept {
+  for (const auto& guard : guards_) {
+    if (memory_guard::torn(guard.load(std::memory_order_relaxed))) return true;
+  }
+  return false;
+}
+
+void Device::start_all() {
+  if (memory_lost_ || (memory_ == nullptr && !load_memory())) {
+    return observer_.faulted("its memory table cannot be used");
+  }
+  for (uint16_t number = 0; number < kQueues; ++number) {
+    Queue& queue = queues_[number];
+    if (!queue.enabled || queue.started) continue;
+    const std::string error = start(number);
+    if (error.empty()) continue;
+    const char* which = number == kReceiveQueue ? "receive ring: " : "transmit ring: ";
+    observer_.faulted(which + error);
+  }
+}
+
+std::string Device::start(uint16_t number) {
+  Queue& queue = queues_[number];
+  rte_vhost_vring ring = {};
+  uint16_t next_avail = 0;
+  uint16_t next_used = 0;
+  if (rte_vhost_get_vhost_vring(vid_, number, &ring) != 0 ||
+      rte_vhost_get_vring_base(vid_, number, &next_avail, &next_used) != 0) {
+    return "not set up";
+  }
+  queue.call = duplicate(ring.callfd);
+  queue.kick = duplicate(ring.kickfd);
+  const RingAreas areas = {reinterpret_cast<const Descriptor*>(ring.desc),
+                           reinterpret_cast<const AvailRing*>(ring.avail),
+                           reinterpret_cast<UsedRing*>(ring.used), ring.size};
+  std::string error =
+      queue.ring->attach(areas, {next_avail, next_used}, features_, *memory_, queue.call.get());
+  if (!error.empty()) return error;
+  queue.started = true;
+  queue.ring->set_running(true);
+  if (number == kTransmitQueue) poller_.ring_started(port_, queue.kick.get());
+  return {};
+}
+
+void Device::stop_all() {
+  for (uint16_t number = 0; number < kQueues; ++number) stop(number);
+}
+
+void Device::stop(uint16_t number) {
+  Queue& queue = queues_[number];
+  if (!queue.started) return;
+  queue.ring->set_running(false);
+  if (number == kTransmitQueue) poller_.ring_stopped(port_, queue.kick.get());
+  poller_.synchronize();
+  const RingPosition position = queue.ring->position();
+  rte_vhost_set_vring_base(vid_, number, position.next_avail, position.next_used);
+  queue.started = false;
+  queue.call.reset();
+  queue.kick.reset();
+}
+
+bool Device::load_memory() {
+  rte_vhost_memory* table = nullptr;
+  if (rte_vhost_get_mem_table(vid_, &table) != 0 || table == nullptr) return false;
+  const std::unique_ptr<rte_vhost_memory, decltype(&std::free)> owner(table, &std::free);
+  memory_ = std::make_unique<GuestMemory>();
+  for (uint32_t i = 0; i < table->nregions && i < GuestMemory::kMaxRegions; ++i) {
+    const rte_vhost_mem_region& region = table->regions[i];
+    memory_->add(
+        {region.guest_phys_addr, region.size, reinterpret_cast<uint8_t*>(region.host_user_addr)});
+    guards_[i] =
+        memory_guard::protect(region.mmap_addr, region.mmap_size, page_bytes_of(region.fd));
+  }
+  return true;
+}
+
+void Device::drop_memory() {
+  for (auto& guard : guards_) {
+    memory_guard::release(guard);
+    guard = -1;
+  }
+  memory_.reset();
+}
+
+}  // namespace vhost

@@ -1,0 +1,96 @@
+// A guest's device behind one port, as rte_vhost tells of it: memory, rings, when they may be used.
+//
+// Theory of operation. rte_vhost's callbacks come here. A ring runs while three things hold: the
+// library called the device ready, the ring's state is 1, and no message that takes the ground from
+// under it (memory table, ring addresses) is being handled. Whatever ends that stops the ring
+// first and waits until no worker uses it; whatever restores it reads everything anew and checks
+// the ring's areas against the memory table again. Our position in a ring is handed to the library
+// whenever the ring stops and taken from it whenever the ring starts, so that GET_VRING_BASE
+// answers right and a reconnected guest goes on where the library found its used index.
+//
+// The eventfds are duplicated: the library closes its own before it tells that a ring stopped, and
+// an epoll set holds on to a description that the VMM keeps open.
+//
+// Threads: the callbacks by rte_vhost's thread, or by the main thread inside unregister, never both
+// at once. torn() and state() by any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vhost/guest_memory.h"
+#include "vhost/poller.h"
+#include "vhost/receive.h"
+#include "vhost/transmit.h"
+#include "vhost/unique_fd.h"
+
+namespace vhost {
+
+class Device {
+ public:
+  // Ring numbers of a device with one queue pair (virtio 1.2, 5.1.2).
+  static constexpr uint16_t kReceiveQueue = 0;
+  static constexpr uint16_t kTransmitQueue = 1;
+  static constexpr uint16_t kQueues = 2;
+
+  struct Observer {
+    std::function<void(uint64_t features)> attached;
+    std::function<void()> detached;
+    std::function<void(const std::string& reason)> faulted;
+  };
+
+  Device(Poller& poller, uint16_t port, TransmitRing& transmit, ReceiveRing& receive,
+         Observer observer);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // rte_vhost's callbacks.
+  void opened(int vid);
+  void ready();
+  void gone();
+  void ring_state(uint16_t queue, bool enabled);
+  void before_message(uint32_t request);
+  void after_message(uint32_t request);
+  void closed();
+
+  // The VMM truncated the memory it shared.
+  bool torn() const noexcept;
+
+ private:
+  struct Queue {
+    SplitRing* ring = nullptr;
+    bool enabled = false;
+    bool started = false;
+    UniqueFd call;
+    UniqueFd kick;
+  };
+
+  void start_all();
+  void stop_all();
+  std::string start(uint16_t number);
+  void stop(uint16_t number);
+  bool load_memory();
+  void drop_memory();
+
+  Poller& poller_;
+  const uint16_t port_;
+  Observer observer_;
+  int vid_ = -1;
+  bool ready_ = false;
+  bool paused_ = false;  // between before_message and after_message
+  // A memory table was announced and not accepted: the library has none then, and must not be
+  // asked.
+  bool memory_lost_ = false;
+  uint64_t features_ = 0;
+  std::array<Queue, kQueues> queues_;
+  std::unique_ptr<GuestMemory> memory_;
+  std::array<std::atomic<int>, GuestMemory::kMaxRegions> guards_;  // memory_guard handles
+};
+
+}  // namespace vhost

@@ -1,0 +1,318 @@
+// A guest's receive ring, as the switch fills it.
+//
+// Theory of operation. deliver() puts a list of frames of the batch into the guest's buffers, in
+// stages like take(). The nearly universal case (one direct buffer that holds the whole frame) is
+// one store of the head and one copy of the tail. From the first frame that does not fit that on,
+// the rest of the list goes the careful way, which builds the list of pieces: chained or indirect
+// buffers, a legacy header, and with VIRTIO_NET_F_MRG_RXBUF as many buffers as the frame needs
+// (virtio 1.2, 5.1.6.4). Buffers are taken only when the frame fits: a frame that does not costs
+// the guest that frame and nothing else.
+//
+// Threads: several workers deliver to one ring, so the lock is taken once for each list. It is
+// never held across anything but copying.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <span>
+
+#include "vhost/batch.h"
+#include "vhost/copy.h"
+#include "vhost/split_ring.h"
+
+namespace vhost {
+
+// What became of the frames of one list: their sum is the length of the list.
+struct Delivery {
+  uint32_t delivered = 0;
+  uint32_t no_guest = 0;
+  uint32_t no_buffer = 0;
+  uint32_t too_small = 0;
+  uint32_t malformed = 0;
+  uint32_t tally = 0;  // sum of `tallies` of the delivered frames
+  uint64_t bytes = 0;  // delivered, without headers
+  bool interrupt = false;
+};
+
+class ReceiveRing : public SplitRing {
+ public:
+  // `tallies[slot]` is added up over what was delivered; its meaning is the caller's.
+  Delivery deliver(const Batch& batch, std::span<const uint16_t> slots,
+                   const uint32_t* tallies) noexcept;
+
+  // Gets the lines that deliver() starts with on their way. Any thread: nothing is written.
+  void prefetch_for_delivery() const noexcept {
+    prefetch_for_write(&lock_);
+    if (running()) prefetch(avail_);
+  }
+
+ private:
+  static constexpr unsigned kMostPieces = kMaxRingSize + GuestMemory::kMaxRegions;
+
+  struct Stage {
+    uint16_t id[Batch::kCapacity];
+    uint8_t* at[Batch::kCapacity];  // nullptr: this frame and the rest go the careful way
+  };
+  struct Piece {
+    uint8_t* data;
+    uint32_t length;
+  };
+  // Where one frame goes, piece by piece.
+  struct Plan {
+    uint32_t buffers = 0;
+    uint32_t pieces = 0;
+    uint64_t capacity = 0;
+    uint16_t id[kMaxRingSize];
+    uint32_t buffer_capacity[kMaxRingSize];
+    Piece piece[kMostPieces];
+  };
+  enum class Outcome : uint8_t { delivered, no_buffer, too_small, malformed };
+
+  class Guard {
+   public:
+    explicit Guard(std::atomic<bool>& lock) noexcept : lock_(lock) {
+      while (lock_.exchange(true, std::memory_order_acquire)) {
+        while (lock_.load(std::memory_order_relaxed)) __builtin_ia32_pause();
+      }
+    }
+    ~Guard() { lock_.store(false, std::memory_order_release); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    std::atomic<bool>& lock_;
+  };
+
+  uint16_t head_at(uint32_t position) const noexcept {
+    return __atomic_load_n(&avail_entries_[(next_avail_ + position) & mask_], __ATOMIC_RELAXED);
+  }
+  void use(uint32_t position, uint16_t id, uint32_t length) noexcept {
+    used_entries_[(next_used_ + position) & mask_] = {id, length};
+  }
+
+  uint32_t prepare(const Batch& batch, std::span<const uint16_t> slots, uint32_t count,
+                   Stage& stage) noexcept;
+  uint32_t fill(const Batch& batch, std::span<const uint16_t> slots, uint32_t count,
+                const Stage& stage, const uint32_t* tallies, Delivery& result) noexcept;
+  uint32_t fill_carefully(const Batch& batch, std::span<const uint16_t> slots, uint32_t taken,
+                          uint32_t available, const uint32_t* tallies, Delivery& result) noexcept;
+  Outcome plan(uint32_t taken, uint32_t available, uint64_t need, Plan& out) noexcept;
+  bool add_buffer(uint16_t head, Plan& out) noexcept;
+  void write(const Batch& batch, unsigned slot, const Plan& where) noexcept;
+
+  alignas(64) std::atomic<bool> lock_{false};
+};
+
+// Frame bytes beyond the head, contiguous in the receiver.
+[[gnu::always_inline]] inline void copy_tail(uint8_t* to, const Batch& batch,
+                                             unsigned slot) noexcept {
+  const Tail& tail = batch.tail[slot];
+  const uint32_t length = batch.length[slot] - kHeadFrameBytes;
+  if (__builtin_expect(tail.segments == 1, 1)) return copy_bytes(to, tail.data, length);
+  for (uint32_t i = 0; i < tail.segments; ++i) {
+    const Segment& piece = batch.segments[tail.first + i];
+    copy_bytes(to, piece.data, piece.length);
+    to += piece.length;
+  }
+}
+
+inline Delivery ReceiveRing::deliver(const Batch& batch, std::span<const uint16_t> slots,
+                                     const uint32_t* tallies) noexcept {
+  Delivery result;
+  const auto wanted = static_cast<uint32_t>(slots.size());
+  const Guard guard(lock_);
+  if (!running()) {
+    result.no_guest = wanted;
+    return result;
+  }
+  const uint32_t have = available();
+  Stage stage;
+  const uint32_t staged = prepare(batch, slots, std::min(wanted, have), stage);
+  uint32_t taken = fill(batch, slots, staged, stage, tallies, result);
+  if (taken < wanted && taken < have && running()) {
+    taken = fill_carefully(batch, slots.subspan(taken), taken, have, tallies, result);
+  } else {
+    result.no_buffer = wanted - taken;
+  }
+  if (taken == 0) return result;
+  next_avail_ = static_cast<uint16_t>(next_avail_ + taken);
+  result.interrupt = publish(static_cast<uint16_t>(taken));
+  return result;
+}
+
+// Reads entries and descriptors of `count` buffers, one for each frame, up to the first that does
+// not hold its frame whole. Returns how many do.
+inline uint32_t ReceiveRing::prepare(const Batch& batch, std::span<const uint16_t> slots,
+                                     uint32_t count, Stage& stage) noexcept {
+  if (header_bytes_ != kNetHeaderBytes) return 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint16_t id = head_at(i);
+    if (__builtin_expect(id >= size_, 0)) {
+      give_up(RingFault::descriptor_id);
+      count = i;
+      break;
+    }
+    stage.id[i] = id;
+    prefetch(&descriptors_[id]);
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    const Descriptor buffer = read_descriptor(&descriptors_[stage.id[i]]);
+    const uint32_t need = batch.length[slots[i]] + kNetHeaderBytes;
+    constexpr uint16_t kShape = kDescNext | kDescWrite | kDescIndirect;
+    if (__builtin_expect((buffer.flags & kShape) != kDescWrite || buffer.length < need, 0)) {
+      return i;
+    }
+    uint8_t* at = memory_.translate(buffer.address, buffer.length);
+    if (__builtin_expect(at == nullptr, 0)) return i;
+    stage.at[i] = at;
+    prefetch_for_write(at);
+    prefetch_for_write(at + 64);
+  }
+  return count;
+}
+
+inline uint32_t ReceiveRing::fill(const Batch& batch, std::span<const uint16_t> slots,
+                                  uint32_t count, const Stage& stage, const uint32_t* tallies,
+                                  Delivery& result) noexcept {
+  uint64_t bytes = 0;
+  uint32_t tally = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const unsigned slot = slots[i];
+    const uint32_t length = batch.length[slot];
+    const uint32_t total = length + kNetHeaderBytes;
+    uint8_t* at = stage.at[i];
+    copy_up_to_128(at, batch.head[slot].data(), std::min<uint32_t>(total, kHeadBytes));
+    if (total > kHeadBytes) copy_tail(at + kHeadBytes, batch, slot);
+    use(i, stage.id[i], total);
+    bytes += length;
+    tally += tallies[slot];
+  }
+  result.delivered += count;
+  result.bytes += bytes;
+  result.tally += tally;
+  return count;
+}
+
+// `slots` are what is left; `taken` buffers of `available` are used already. Returns `taken` anew.
+inline uint32_t ReceiveRing::fill_carefully(const Batch& batch, std::span<const uint16_t> slots,
+                                            uint32_t taken, uint32_t available,
+                                            const uint32_t* tallies, Delivery& result) noexcept {
+  Plan where;
+  for (const uint16_t slot : slots) {
+    const uint64_t need = uint64_t{batch.length[slot]} + header_bytes_;
+    const Outcome outcome = plan(taken, available, need, where);
+    result.no_buffer += outcome == Outcome::no_buffer;
+    result.too_small += outcome == Outcome::too_small;
+    result.malformed += outcome == Outcome::malformed;
+    if (outcome == Outcome::malformed) {
+      // Given back empty, or the ring would be stuck at them for ever.
+      for (uint32_t i = 0; i < where.buffers; ++i) use(taken + i, where.id[i], 0);
+      taken += where.buffers;
+    }
+    if (outcome != Outcome::delivered) continue;
+    write(batch, slot, where);
+    uint64_t left = need;
+    for (uint32_t i = 0; i < where.buffers; ++i) {
+      const auto part = static_cast<uint32_t>(std::min<uint64_t>(left, where.buffer_capacity[i]));
+      use(taken + i, where.id[i], part);
+      left -= part;
+    }
+    taken += where.buffers;
+    ++result.delivered;
+    result.bytes += batch.length[slot];
+    result.tally += tallies[slot];
+  }
+  return taken;
+}
+
+// Finds room for `need` bytes behind `taken` buffers, claiming nothing.
+inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available, uint64_t need,
+                                              Plan& out) noexcept {
+  out.buffers = 0;
+  out.pieces = 0;
+  out.capacity = 0;
+  while (out.capacity < need) {
+    if (!mergeable_ && out.buffers == 1) return Outcome::too_small;
+    if (taken + out.buffers >= available || !running()) return Outcome::no_buffer;
+    const uint16_t head = head_at(taken + out.buffers);
+    if (head >= size_) {
+      give_up(RingFault::descriptor_id);
+      return Outcome::no_buffer;
+    }
+    const uint64_t before = out.capacity;
+    const bool sound = add_buffer(head, out);
+    out.id[out.buffers] = head;
+    out.buffer_capacity[out.buffers++] = static_cast<uint32_t>(out.capacity - before);
+    if (!sound) return Outcome::malformed;
+  }
+  return Outcome::delivered;
+}
+
+// Walks the chain at `head`; false when it breaks the rules (virtio 1.2, 2.7.5). Lengths beyond
+// the largest frame are cut: no delivery needs them.
+inline bool ReceiveRing::add_buffer(uint16_t head, Plan& out) noexcept {
+  const Descriptor* table = descriptors_;
+  unsigned size = size_;
+  Descriptor link = read_descriptor(&table[head]);
+  if ((link.flags & kDescIndirect) != 0) {
+    const unsigned entries = link.length / sizeof(Descriptor);
+    if (!indirect_ || (link.flags & kDescNext) != 0) return false;
+    if (link.length % sizeof(Descriptor) != 0 || entries == 0 || entries > size_) return false;
+    table = reinterpret_cast<const Descriptor*>(memory_.translate(link.address, link.length));
+    if (table == nullptr) return false;
+    size = entries;
+    link = read_descriptor(table);
+  }
+  for (unsigned links = 1;; ++links) {
+    if ((link.flags & kDescWrite) == 0 || (link.flags & kDescIndirect) != 0) return false;
+    uint64_t address = link.address;
+    uint64_t left = std::min<uint64_t>(link.length, kNetHeaderBytes + kMaxFrameBytes);
+    while (left > 0) {
+      uint64_t available = 0;
+      uint8_t* at = memory_.translate_some(address, available);
+      if (at == nullptr || out.pieces == kMostPieces) return false;
+      const auto length = static_cast<uint32_t>(std::min(left, available));
+      out.piece[out.pieces++] = {at, length};
+      out.capacity += length;
+      address += length;
+      left -= length;
+    }
+    if ((link.flags & kDescNext) == 0) return true;
+    if (links == size || link.next >= size) return false;
+    link = read_descriptor(&table[link.next]);
+  }
+}
+
+inline void ReceiveRing::write(const Batch& batch, unsigned slot, const Plan& where) noexcept {
+  const Piece* piece = where.piece;
+  uint32_t used = 0;
+  const auto put = [&](const uint8_t* from, size_t length) {
+    while (length > 0) {
+      if (used == piece->length) {
+        ++piece;
+        used = 0;
+        continue;
+      }
+      const size_t part = std::min<size_t>(length, piece->length - used);
+      copy_bytes(piece->data + used, from, part);
+      used += static_cast<uint32_t>(part);
+      from += part;
+      length -= part;
+    }
+  };
+  const uint8_t* head = batch.head[slot].data();
+  NetHeader header;
+  std::memcpy(&header, head, sizeof(header));
+  header.buffer_count = static_cast<uint16_t>(where.buffers);
+  put(reinterpret_cast<const uint8_t*>(&header), header_bytes_);
+  const uint32_t length = batch.length[slot];
+  put(head + kNetHeaderBytes, std::min(length, kHeadFrameBytes));
+  if (length <= kHeadFrameBytes) return;
+  const Tail& tail = batch.tail[slot];
+  if (tail.segments == 1) return put(tail.data, length - kHeadFrameBytes);
+  for (uint32_t i = 0; i < tail.segments; ++i) {
+    put(batch.segments[tail.first + i].data, batch.segments[tail.first + i].length);
+  }
+}
+
+}  // namespace vhost
