@@ -54,7 +54,10 @@ int new_connection(int vid) {
   const std::lock_guard lock(registry_lock);
   const auto found = registry.find(path.data());
   if (found == registry.end() || !found->second->admit()) return -1;
-  if (rte_vhost_extern_callback_register(vid, &kMessageHooks, nullptr) != 0) return -1;
+  if (rte_vhost_extern_callback_register(vid, &kMessageHooks, nullptr) != 0) {
+    found->second->released();  // the library calls destroy_connection for none that was refused
+    return -1;
+  }
   connections[static_cast<size_t>(vid)] = found->second;
   found->second->device->opened(vid);
   return 0;

@@ -1,13 +1,6 @@
 #include "datapath/port.h"
 
 namespace datapath {
-namespace {
-
-std::string describe(const vhost::door::PeerCredentials& peer) {
-  return "pid " + std::to_string(peer.pid) + ", uid " + std::to_string(peer.uid);
-}
-
-}  // namespace
 
 Port::Port(boost::asio::io_context& loop, vhost::Poller& poller, uint16_t index,
            const PortSettings& settings, const std::filesystem::path& private_socket, Report report)
@@ -27,7 +20,7 @@ vhost::EndpointObserver Port::observer() {
     vmm_ = peer;
     state_ = PortState::connected;
     reason_.clear();
-    report_(Event::Kind::vmm_connected, describe(peer));
+    report_(Event::Kind::vmm_connected, peer_text(peer));
   };
   observer.door.disconnected = [this](const std::string& reason, bool faulty) {
     vmm_.reset();

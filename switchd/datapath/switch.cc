@@ -63,8 +63,7 @@ Switch::Switch(boost::asio::io_context& loop, SwitchSettings settings)
 // Ports first: their rings stop while workers still report quiescent states.
 Switch::~Switch() {
   handler_ = nullptr;
-  ports_.clear();
-  publish();
+  while (!ports_.empty()) remove_port(std::string(ports_.begin()->first), true);
 }
 
 void Switch::check_new(const PortSettings& settings) const {

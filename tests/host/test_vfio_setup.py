@@ -6,10 +6,12 @@ from playhost import sandbox
 sandbox.enter()
 
 import json
+import signal
 import unittest
 
 from playhost.far_network import FAR_ADDRESS
-from vfio_case import (DISK, DISK_NIC, FAR_NIC, SHARED, USB_CONTROLLER, VFIO_SETUP, VfioCase)
+from vfio_case import (DISK, DISK_NIC, FAR_NIC, INTERRUPT, SHARED, USB_CONTROLLER, VFIO_SETUP,
+                       VfioCase)
 
 # Opens the group as a VMM does, and keeps it open.
 HOLD = "import os,sys,time; os.open(sys.argv[1], os.O_RDWR); open(sys.argv[2],'w'); time.sleep(600)"
@@ -197,19 +199,19 @@ class VfioSetup(VfioCase):
 
     # interrupted work
 
-    def interrupt_each(self, syscall: str, signal: str, options: str, after: str) -> list[str]:
+    def interrupt_each(self, syscall: str, number: int, options: str, after: str) -> list[str]:
         """Binds again and again, interrupted at the first, second, ... such call, until it is
         not; `after` runs after each, with everything to be as before then. Returns the steps
         that were on record at the interruptions."""
         script = f"""
         count=1
         while :; do
-          strace -f --seccomp-bpf -qq -o /dev/null -e trace={syscall} \
-            -e inject={syscall}:signal={signal}:when=$count \
+          INTERRUPT="{syscall} {number:d} $count" LD_PRELOAD={INTERRUPT} \
+            ASAN_OPTIONS=verify_asan_link_order=0 \
             {VFIO_SETUP} bind {FAR_NIC} {options} >/dev/null 2>&1 && done=1
           sed -n 's/.*"step": "\\(.*\\)".*/\\1/p' /var/lib/vfio-setup/state.json || true
-          {after}
           [ -z "$done" ] || {{ {VFIO_SETUP} restore {FAR_NIC} >/dev/null; break; }}
+          {after}
           [ $(basename $(readlink /sys/bus/pci/devices/{FAR_NIC}/driver)) = e1000e ]
           [ "$(cat /sys/bus/pci/devices/{FAR_NIC}/driver_override)" = "(null)" ]
           [ ! -e /etc/modprobe.d/vfio-setup.conf ] && [ ! -e /etc/udev/rules.d/70-vfio-setup.rules ]
@@ -224,7 +226,7 @@ class VfioSetup(VfioCase):
 
     def test_killed_at_every_write_and_restored(self):
         self.lease()
-        steps = self.interrupt_each("write", "KILL", "--persist --user nobody",
+        steps = self.interrupt_each("write", signal.SIGKILL, "--persist --user nobody",
                                     f"{VFIO_SETUP} restore {FAR_NIC} >/dev/null 2>&1 || true")
         for step in ("start", "load vfio-pci", f"{FAR_NIC}: override the driver",
                      f"{FAR_NIC}: unbind", f"{FAR_NIC}: bind", "own the group",
@@ -235,7 +237,7 @@ class VfioSetup(VfioCase):
         self.clear_far_nic()
 
     def test_interrupted_work_is_rolled_back(self):
-        self.interrupt_each("rename", "TERM", "", "")
+        self.interrupt_each("rename", signal.SIGTERM, "", "")
         self.assert_as_before(FAR_NIC)
 
 

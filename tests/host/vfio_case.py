@@ -16,7 +16,9 @@ import unittest
 from playhost import FarNetwork, Machine, Nic, machine
 
 CACHE = pathlib.Path(os.environ["PLAYHOST_CACHE"])
-VFIO_SETUP = pathlib.Path(os.environ["PLAYHOST_BUILD"]) / "vfio-setup/vfio-setup"
+BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
+VFIO_SETUP = BUILD / "vfio-setup/vfio-setup"
+INTERRUPT = BUILD / "tests/host/interrupt/libinterrupt.so"
 
 FAR_NIC = "0000:00:04.0"
 FAR_MAC = "52:54:00:00:00:04"
