@@ -1,6 +1,13 @@
 #include "datapath/port.h"
 
 namespace datapath {
+namespace {
+
+std::string peer_text(const vhost::door::PeerCredentials& peer) {
+  return "pid " + std::to_string(peer.pid) + ", uid " + std::to_string(peer.uid);
+}
+
+}  // namespace
 
 Port::Port(boost::asio::io_context& loop, vhost::Poller& poller, uint16_t index,
            const PortSettings& settings, const std::filesystem::path& private_socket, Report report)
