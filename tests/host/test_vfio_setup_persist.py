@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""bind --persist over reboots of the play host, with udev as at a real boot."""
+
+from playhost import sandbox
+
+sandbox.enter()
+
+import unittest
+
+from vfio_case import FAR_NIC, SHARED, VfioCase
+
+
+class Persist(VfioCase):
+    MACHINE_OPTIONS = {"keep_files": True}
+
+    def cold_plug(self):
+        """What an init does about devices: udev, and an event for each that is there."""
+        self.host.shell("/lib/systemd/systemd-udevd --daemon\n"
+                        "udevadm trigger --type=subsystems --action=add\n"
+                        "udevadm trigger --type=devices --action=add\n"
+                        "udevadm settle --timeout=120", timeout=150)
+
+    def kernel_log_of(self, address: str) -> list[str]:
+        return [line for line in self.host.run("dmesg").out.splitlines()
+                if f"e1000e {address}" in line]
+
+    def test_holds_from_the_next_boot_on_until_it_is_restored(self):
+        self.cold_plug()
+        self.assertEqual(self.driver(FAR_NIC), "e1000e")
+        self.vfio("bind", FAR_NIC, "--persist", "--user", "nobody", "--group", "daemon")
+        self.assertEqual(self.driver(FAR_NIC), "vfio-pci")
+
+        # Worst case: the module is loaded, for other cards of the kind, before udev looks.
+        self.host.reboot()
+        self.host.run("modprobe", "e1000e")
+        self.assertEqual(self.driver(FAR_NIC), "vfio-pci")
+        self.cold_plug()
+        self.assertEqual(self.driver(FAR_NIC), "vfio-pci")
+        self.assertEqual([self.driver(address) for address in SHARED], ["e1000e"] * 2)
+        self.assertEqual(self.kernel_log_of(FAR_NIC), [])
+        group = self.nic(FAR_NIC)["iommu_group"]
+        owner = self.host.run("stat", "-c", "%U %G %a", f"/dev/vfio/{group}").out.strip()
+        self.assertEqual(owner, "nobody daemon 660")
+        self.vfio("restore", FAR_NIC)
+        self.assert_as_before(FAR_NIC)
+        self.host.shell("! ls /etc/udev/rules.d/*vfio-setup* /etc/modprobe.d/*vfio-setup*")
+        self.assertTrue(self.lease())
+
+        self.host.reboot()
+        self.cold_plug()
+        self.assert_as_before(FAR_NIC)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,58 @@
+// The files that make a binding hold from the next boot on.
+#include "persistence.h"
+
+#include <gmock/gmock.h>
+
+#include "fake_host.h"
+#include "sysfs.h"
+
+namespace vfio_setup {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using PersistenceTest = FakeHost;
+
+State one_binding(bool persistent) {
+  Binding binding;
+  binding.address = "0000:00:19.0";
+  binding.devices = {{"0000:00:19.0", "8086:10d3", "e1000e", {"e1000e"}, "", {}}};
+  binding.user = 65534;
+  binding.persistent = persistent;
+  return State{{binding}};
+}
+
+TEST_F(PersistenceTest, rules_bind_only_the_card_that_was_meant) {
+  const std::string rules = render_udev_rules(one_binding(true), true);
+  EXPECT_THAT(rules, HasSubstr("KERNEL==\"0000:00:19.0\", ATTR{vendor}==\"0x8086\", "
+                               "ATTR{device}==\"0x10d3\", ATTR{driver_override}=\"vfio-pci\""));
+  EXPECT_THAT(rules, HasSubstr("OWNER=\"65534\""));
+}
+
+TEST_F(PersistenceTest, a_binding_of_this_boot_only_owns_the_group) {
+  EXPECT_EQ(render_udev_rules(one_binding(false), true), "");
+  EXPECT_EQ(render_modprobe_config(one_binding(false)), "");
+  EXPECT_THAT(render_udev_rules(one_binding(false), false), Not(HasSubstr("driver_override")));
+}
+
+TEST_F(PersistenceTest, one_install_line_serves_all_functions_of_a_module) {
+  State state = one_binding(true);
+  state.bindings[0].devices.push_back({"0000:00:1a.0", "8086:10d3", "e1000e", {"e1000e"}, "", {}});
+  const std::string config = render_modprobe_config(state);
+  EXPECT_THAT(config, HasSubstr("'0000:00:19.0 0x8086 0x10d3' '0000:00:1a.0 0x8086 0x10d3'"));
+  EXPECT_EQ(config.find("\ninstall e1000e"), config.rfind("\ninstall e1000e"));
+}
+
+TEST_F(PersistenceTest, files_come_and_go_with_the_state) {
+  const Persistence persistence(paths());
+  persistence.apply(one_binding(true));
+  EXPECT_TRUE(std::filesystem::exists(paths().persistent_rules()));
+  EXPECT_TRUE(std::filesystem::exists(paths().modprobe_config()));
+  EXPECT_FALSE(std::filesystem::exists(paths().volatile_rules()));
+  persistence.apply(State{});
+  EXPECT_FALSE(std::filesystem::exists(paths().persistent_rules()));
+  EXPECT_FALSE(std::filesystem::exists(paths().modprobe_config()));
+}
+
+}  // namespace
+}  // namespace vfio_setup

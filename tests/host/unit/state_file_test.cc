@@ -1,0 +1,65 @@
+#include "state_file.h"
+
+#include <gmock/gmock.h>
+
+#include "fake_host.h"
+
+namespace vfio_setup {
+namespace {
+
+using StateFileTest = FakeHost;
+
+Binding full_binding() {
+  Binding binding;
+  binding.address = "0000:00:19.0";
+  binding.step = "bound";
+  binding.boot_id = "boot";
+  SavedInterface interface { "eno1", true, 17, nlohmann::json::array(), nlohmann::json::array() };
+  interface.addresses.push_back({{"local", "192.0.2.1"}});
+  binding.devices = {{"0000:00:19.0", "8086:10d3", "e1000e", {"e1000e"}, "", {interface}},
+                     {"0000:00:19.1", "8086:10d3", "", {}, "x", {}}};
+  binding.user = 7;
+  binding.confirm = {"token", 99, true};
+  return binding;
+}
+
+TEST_F(StateFileTest, all_of_it_comes_back) {
+  const StateFile file(paths());
+  file.save(State{{full_binding()}});
+  State state = file.load();
+  const Binding* binding = state.find("0000:00:19.1");  // by any of its functions
+  ASSERT_NE(binding, nullptr);
+  EXPECT_EQ(binding->step, "bound");
+  EXPECT_EQ(binding->user, 7U);
+  EXPECT_FALSE(binding->group.has_value());
+  ASSERT_TRUE(binding->confirm.has_value());
+  EXPECT_EQ(binding->confirm->deadline, 99);
+  EXPECT_EQ(binding->devices[1].driver_override, "x");
+  EXPECT_EQ(binding->devices[0].interfaces[0].addresses[0]["local"], "192.0.2.1");
+}
+
+TEST_F(StateFileTest, none_is_an_empty_state) {
+  EXPECT_TRUE(StateFile(paths()).load().bindings.empty());
+}
+
+TEST_F(StateFileTest, damage_is_reported_with_the_way_out) {
+  write("var/lib/vfio-setup/state.json", "{\"bindings\": [");
+  try {
+    StateFile(paths()).load();
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("move it away"));
+  }
+}
+
+TEST_F(StateFileTest, put_replaces_and_erase_removes) {
+  State state;
+  state.put(full_binding());
+  state.put(full_binding());
+  EXPECT_EQ(state.bindings.size(), 1U);
+  state.erase("0000:00:19.0");
+  EXPECT_EQ(state.find("0000:00:19.0"), nullptr);
+}
+
+}  // namespace
+}  // namespace vfio_setup
