@@ -23,9 +23,9 @@ class VmTestCase(unittest.TestCase):
         self.addCleanup(self._close_testbed)
 
     def _close_testbed(self):
-        # As the outcome stands when clean-ups run; unittest shows it nowhere else.
-        outcome = self._outcome
-        failed = not outcome.success
+        # Errors are in the result by the time clean-ups run; unittest shows them nowhere else.
+        result = self._outcome.result
+        failed = any(test is self for test, _ in result.failures + result.errors)
         self.testbed.close(failed)
 
     def assert_no_loss(self, result):
