@@ -66,7 +66,7 @@ int dispatch(const control::CommandLine& line) {
       return kStopped;
     case Action::check_config:
       control::StateFile(line.configuration.state_file);
-      std::cout << "The configuration is good: " << line.configuration.ports.size() << " ports.\n";
+      std::cout << "The configuration is good; ports: " << line.configuration.ports.size() << "\n";
       return kStopped;
     case Action::run:
       break;
