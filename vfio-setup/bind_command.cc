@@ -120,6 +120,7 @@ class BindRun {
   // What the functions were before the first attempt counts, not what that one left behind.
   void make_record() {
     const Binding* before = state_.find(plan_.target->address);
+    const bool interrupted = before != nullptr && before->step != kBound;
     if (before != nullptr) binding_ = *before;
     if (before == nullptr) binding_.address = plan_.target->address;
     std::vector<SavedDevice> devices;
@@ -129,7 +130,8 @@ class BindRun {
                        [&](const SavedDevice& saved) { return saved.address == device->address; });
       const bool is_known = known != binding_.devices.end();
       const bool untouched = device->driver_override.empty() && !device->driver.empty();
-      devices.push_back(is_known && !untouched ? *known : save_device(host_, *device));
+      devices.push_back(is_known && (interrupted || !untouched) ? *known
+                                                                : save_device(host_, *device));
     }
     binding_.devices = std::move(devices);
     binding_.boot_id = current_boot_id(paths_);

@@ -212,8 +212,9 @@ class VfioSetup(VfioCase):
           sed -n 's/.*"step": "\\(.*\\)".*/\\1/p' /var/lib/vfio-setup/state.json || true
           [ -z "$done" ] || {{ {VFIO_SETUP} restore {FAR_NIC} >/dev/null; break; }}
           {after}
-          [ $(basename $(readlink /sys/bus/pci/devices/{FAR_NIC}/driver)) = e1000e ]
-          [ "$(cat /sys/bus/pci/devices/{FAR_NIC}/driver_override)" = "(null)" ]
+          [ -d /sys/bus/pci/drivers/e1000e/{FAR_NIC} ]
+          read -r override < /sys/bus/pci/devices/{FAR_NIC}/driver_override
+          [ "$override" = "(null)" ]
           [ ! -e /etc/modprobe.d/vfio-setup.conf ] && [ ! -e /etc/udev/rules.d/70-vfio-setup.rules ]
           ! grep -q address /var/lib/vfio-setup/state.json
           count=$((count + 1))
