@@ -11,8 +11,8 @@ class Isolation(VmTestCase):
         self.assert_forwards(b, router)
         self.assertEqual(a.ping(b, count=3).received, 0)
         # Not even when the address is known, so that no broadcast stands in between.
-        a.run(f"ip neigh replace {b.address} lladdr {b.mac} dev eth0")
-        b.run(f"ip neigh replace {a.address} lladdr {a.mac} dev eth0")
+        a.run(f"arp -s {b.address} {b.mac}")
+        b.run(f"arp -s {a.address} {a.mac}")
         self.assertEqual(a.ping(b, count=3).received, 0)
         self.assertEqual(b.ping(a, count=3).received, 0)
         self.assert_forwards(a, router)

@@ -14,7 +14,7 @@ class LivePorts(VmTestCase):
         lasts = a.start_ping(b, count=200, size=1400, interval=0.05)
         wait_for(lambda: a.pings_received() > 5, 30, "pings run")
         for _ in range(ROUNDS):
-            switch.command("port", "add", "c", "--socket", switch.socket("c"))
+            switch.command("port", "add", "c", "--socket-path", switch.socket("c"))
             switch.command("port", "remove", "c")
             self.assertFalse(switch.socket("c").exists())
         self.assertLess(a.pings_received(), 200, "the pings ended before the changes did")
@@ -34,6 +34,6 @@ class LivePorts(VmTestCase):
         self.assert_no_loss(a.finish_ping(lasts))
         self.assertNotIn(c.mac, switch.command("mac", "list"))
         # The same name again: its guest, whose VMM kept trying, is back.
-        switch.command("port", "add", "c", "--socket", switch.socket("c"))
+        switch.command("port", "add", "c", "--socket-path", switch.socket("c"))
         self.assert_forwards(c, a)
         self.assertEqual(c.current_boot_id(), c.boot_id)

@@ -30,7 +30,7 @@ class SwitchRestart(VmTestCase):
         self.assert_file_arrives(self.a, self.b, size=5_000_000)
 
     def test_port_added_at_run_time_is_there_again(self):
-        self.switch.command("port", "add", "c", "--socket", self.switch.socket("c"))
+        self.switch.command("port", "add", "c", "--socket-path", self.switch.socket("c"))
         [c] = self.testbed.start_guests(["c"])
         self.assert_forwards(c, self.a)
         self.switch.terminate()
