@@ -255,7 +255,7 @@ inline bool ReceiveRing::add_buffer(uint16_t head, Plan& out) noexcept {
   unsigned size = size_;
   Descriptor link = read_descriptor(&table[head]);
   if ((link.flags & kDescIndirect) != 0) {
-    const unsigned entries = link.length / sizeof(Descriptor);
+    const auto entries = static_cast<unsigned>(link.length / sizeof(Descriptor));
     if (!indirect_ || (link.flags & kDescNext) != 0) return false;
     if (link.length % sizeof(Descriptor) != 0 || entries == 0 || entries > size_) return false;
     table = reinterpret_cast<const Descriptor*>(memory_.translate(link.address, link.length));
