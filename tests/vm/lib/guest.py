@@ -1,6 +1,6 @@
-"""One QEMU guest on a vhost-user port, driven over its second serial port.
+"""One QEMU guest on a vhost-user port, driven over a virtio serial port.
 
-The first serial port is the kernel's console and goes to a log file; the second one carries the
+The ordinary serial port is the kernel's console and goes to a log file; the virtio one carries the
 line protocol described in guest/init. Waiting is always for a line, with a deadline.
 """
 
@@ -100,7 +100,7 @@ class Guest:
             "-append", self._command_line(),
             "-serial", f"file:{self._directory / self.name}.console",
             "-chardev", f"socket,id=line,path={serial},server=on,wait=off",
-            "-serial", "chardev:line",
+            "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=line,name=line",
         ]
         return arguments + (self._network_arguments() if self._port_socket else [])
 
@@ -182,7 +182,7 @@ class Guest:
 
         def summary():
             nonlocal output
-            output = self.run("tail -n 5 /tmp/ping", check=False)
+            output = self.run("tail -n 5 /tmp/ping", seconds=20, check=False)
             return re.search(r"(\d+) packets transmitted, (\d+) packets received", output)
         match = wait_for(summary, lasts + 60,
                          lambda: f"{self.name}: ping ends; it said:\n{output}\n{self._state()}")

@@ -1,9 +1,10 @@
 """Kernel and initramfs of the test guests, built on the spot in a cache directory.
 
 The kernel is the one of Debian's cloud image package, unpacked and never installed; the initramfs
-holds busybox, the init script, and those modules of that kernel which a virtio network card needs.
-Module dependencies are read from the modules themselves (the "depends" string of .modinfo), so
-neither depmod nor cpio is needed. Run as a program it builds the image: guest_image.py DIRECTORY
+holds busybox, the init script, and those modules of that kernel which virtio network cards and
+serial ports need. Module dependencies are read from the modules themselves (the "depends" string of
+.modinfo), so neither depmod nor cpio is needed. Run as a program it builds the image:
+guest_image.py DIRECTORY
 """
 
 import gzip
@@ -16,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
-WANTED_MODULES = ("virtio_pci", "virtio_net")
+WANTED_MODULES = ("virtio_pci", "virtio_console", "virtio_net")
 S_IFDIR, S_IFREG, S_IFLNK = 0o040000, 0o100000, 0o120000
 
 
