@@ -207,7 +207,6 @@ class VfioSetup(VfioCase):
         count=1
         while :; do
           INTERRUPT="{syscall} {number:d} $count" LD_PRELOAD={INTERRUPT} \
-            ASAN_OPTIONS=verify_asan_link_order=0 \
             {VFIO_SETUP} bind {FAR_NIC} {options} >/dev/null 2>&1 && done=1
           sed -n 's/.*"step": "\\(.*\\)".*/\\1/p' /var/lib/vfio-setup/state.json || true
           [ -z "$done" ] || {{ {VFIO_SETUP} restore {FAR_NIC} >/dev/null; break; }}

@@ -1,7 +1,6 @@
 """The QEMU process that plays the host."""
 
 import dataclasses
-import os
 import pathlib
 import queue
 import subprocess
@@ -9,9 +8,8 @@ import sys
 import tempfile
 import time
 
-from . import initramfs, kernel
+from . import initramfs, kernel, sandbox
 from .channel import Channel, CommandFailed, Result
-from .sandbox import on_parent_exit
 
 _INSIDE = pathlib.Path(__file__).resolve().parent.parent / "inside"
 _BOOT_DEADLINE = 180.0  # seconds; it takes 5 on an idle machine, and must not fail on a busy one
@@ -89,7 +87,7 @@ class Machine:
         self._channel: Channel | None = None
         with open(self._directory / "qemu.log", "wb") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=subprocess.STDOUT, preexec_fn=on_parent_exit)
+                                             stderr=subprocess.STDOUT, preexec_fn=sandbox.on_parent_exit)
         try:
             deadline = time.monotonic() + 10
             while True:  # QEMU makes the socket just after it starts
@@ -162,5 +160,5 @@ class Machine:
 
 
 def temporary_directory() -> tempfile.TemporaryDirectory:
-    """For a test's files; the name is short because socket paths are limited."""
-    return tempfile.TemporaryDirectory(prefix="playhost.", dir=os.environ.get("TMPDIR", "/tmp"))
+    """For a test's files: gone with the sandbox, and short because socket paths are limited."""
+    return tempfile.TemporaryDirectory(prefix="playhost.", dir=sandbox.DIRECTORY)

@@ -10,10 +10,15 @@ import signal
 import subprocess
 import sys
 
+DIRECTORY = "/dev/shm"  # exists everywhere; in the sandbox it is the test's own
+
 
 def enter() -> None:
     """Returns inside the sandbox. Outside of it: runs this program again in there and exits."""
     if os.getpid() == 1:
+        # Files of the test: a file system that goes with the mount namespace.
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "playhost", DIRECTORY],
+                       check=True)
         return
     if os.geteuid() != 0:
         sys.exit("the play host needs root: it makes network namespaces and tap devices")
