@@ -53,6 +53,12 @@ class CheckTree(unittest.TestCase):
         self.assertEqual(self.breaches("threads", switchd__control__a_cc=text,
                                        switchd__datapath__b_cc=text), [("a.cc", 1)])
 
+    def test_threads_of_the_disposer_alone(self):
+        text = "std::thread t;\n"
+        self.assertEqual(self.breaches("threads", vhost__door__disposer_cc=text,
+                                       vhost__door__door_cc=text, vhost__disposer_cc=text),
+                         [("disposer.cc", 1), ("door.cc", 1)])
+
     def test_format(self):
         found = self.breaches("format", vhost__ugly_cc="int   x;\n", vhost__fine_cc="int x;\n")
         self.assertEqual(found, [("ugly.cc", 1)])
