@@ -8,6 +8,9 @@
 // (virtio 1.2, 5.1.6.4). Buffers are taken only when the frame fits: a frame that does not costs
 // the guest that frame and nothing else.
 //
+// A delivery walks at most kLinksPerDelivery links and one frame's more, whatever the guest makes
+// of its buffers: frames beyond that find no buffer. Others wait no longer for a hostile receiver.
+//
 // Threads: several workers deliver to one ring, so the lock is taken once for each list. It is
 // never held across anything but copying.
 #pragma once
@@ -48,6 +51,8 @@ class ReceiveRing : public SplitRing {
 
  private:
   static constexpr unsigned kMostPieces = kMaxRingSize + GuestMemory::kMaxRegions;
+  // A ring of 256 buffers in 20 indirect links each stays below it.
+  static constexpr unsigned kLinksPerDelivery = 8192;
 
   struct Stage {
     uint16_t id[Batch::kCapacity];
@@ -61,6 +66,7 @@ class ReceiveRing : public SplitRing {
   struct Plan {
     uint32_t buffers = 0;
     uint32_t pieces = 0;
+    uint32_t walked = 0;  // links, of all plans of a delivery
     uint64_t capacity = 0;
     uint16_t id[kMaxRingSize];
     uint32_t buffer_capacity[kMaxRingSize];
@@ -234,6 +240,7 @@ inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available
   while (out.capacity < need) {
     if (!mergeable_ && out.buffers == 1) return Outcome::too_small;
     if (taken + out.buffers >= available || !running()) return Outcome::no_buffer;
+    if (out.walked >= kLinksPerDelivery) return Outcome::no_buffer;
     const uint16_t head = head_at(taken + out.buffers);
     if (head >= size_) {
       give_up(RingFault::descriptor_id);
@@ -264,6 +271,7 @@ inline bool ReceiveRing::add_buffer(uint16_t head, Plan& out) noexcept {
     link = read_descriptor(table);
   }
   for (unsigned links = 1;; ++links) {
+    ++out.walked;
     if ((link.flags & kDescWrite) == 0 || (link.flags & kDescIndirect) != 0) return false;
     uint64_t address = link.address;
     uint64_t left = std::min<uint64_t>(link.length, kNetHeaderBytes + kMaxFrameBytes);

@@ -7,7 +7,9 @@
 // returned to the guest until give_back(): the batch's tails point into the guest's buffers.
 //
 // What a chain may be: virtio 1.2, 2.7.5 (chains), 2.7.5.3 (indirect), 5.1.6.2 (transmission).
-// Limits of our own: at most ring-size links, the whole at most kMaxFrameBytes and a header.
+// Limits of our own: at most ring-size links, the whole at most kMaxFrameBytes and a header, and
+// kLinksPerBurst a burst: what a guest makes of its descriptors costs it its turn, not the others
+// theirs.
 //
 // Threads: the worker that owns the ring, while running().
 #pragma once
@@ -36,6 +38,9 @@ class TransmitRing : public SplitRing {
  private:
   // The most pieces one frame may have in our memory: a link can cross into another region.
   static constexpr unsigned kFrameSegments = kMaxRingSize + GuestMemory::kMaxRegions;
+  // Links walked before a burst ends early; one chain more may follow. 64 frames of Linux in 17
+  // fragments and their headers stay below it.
+  static constexpr unsigned kLinksPerBurst = 2048;
 
   struct Burst {
     Descriptor descriptor[kBurst];
@@ -52,7 +57,7 @@ class TransmitRing : public SplitRing {
   unsigned gather_chains(Batch& batch, Burst& burst, unsigned count) noexcept;
   void copy_heads(Batch& batch, const Burst& burst, unsigned count) noexcept;
 
-  FrameFault gather(Batch& batch, unsigned slot, const Descriptor& head) noexcept;
+  FrameFault gather(Batch& batch, unsigned slot, const Descriptor& head, unsigned& walked) noexcept;
   bool find_table(const Descriptor& head, Table& table, Descriptor& first) noexcept;
   bool append(Batch& batch, uint32_t limit, const Descriptor& link) noexcept;
   FrameFault assemble(Batch& batch, unsigned slot) noexcept;
@@ -113,6 +118,7 @@ inline void TransmitRing::read_descriptors(Batch& batch, Burst& burst, unsigned 
 }
 
 inline unsigned TransmitRing::gather_chains(Batch& batch, Burst& burst, unsigned count) noexcept {
+  unsigned walked = 0;
   for (unsigned i = 0; i < count; ++i) {
     const unsigned slot = batch.count + i;
     if (__builtin_expect(burst.at[i] != nullptr, 1)) {
@@ -120,7 +126,8 @@ inline unsigned TransmitRing::gather_chains(Batch& batch, Burst& burst, unsigned
       continue;
     }
     if (batch.segments_used + kFrameSegments > Batch::kSegments) return i;
-    batch.fault[slot] = gather(batch, slot, burst.descriptor[i]);
+    if (walked >= kLinksPerBurst) return i;
+    batch.fault[slot] = gather(batch, slot, burst.descriptor[i], walked);
   }
   return count;
 }
@@ -145,8 +152,8 @@ inline bool TransmitRing::find_table(const Descriptor& head, Table& table,
 }
 
 // Collects the chain's pieces behind segments_used, without claiming them.
-inline FrameFault TransmitRing::gather(Batch& batch, unsigned slot,
-                                       const Descriptor& head) noexcept {
+inline FrameFault TransmitRing::gather(Batch& batch, unsigned slot, const Descriptor& head,
+                                       unsigned& walked) noexcept {
   batch.tail[slot] = {nullptr, batch.segments_used, 0};
   batch.length[slot] = 0;
   Table table;
@@ -156,6 +163,7 @@ inline FrameFault TransmitRing::gather(Batch& batch, unsigned slot,
   uint64_t total = 0;
   uint32_t end = batch.segments_used;
   for (unsigned links = 1;; ++links) {
+    ++walked;
     if ((link.flags & (kDescWrite | kDescIndirect)) != 0) return FrameFault::malformed;
     std::swap(batch.segments_used, end);
     const bool mapped = append(batch, limit, link);
