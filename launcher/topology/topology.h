@@ -30,7 +30,10 @@ struct SwitchConfig {
   std::filesystem::path config;          // optional configuration file of the one to start
   std::string workers;                   // CPUs, as switchd takes them; empty: its default
   std::string poll;                      // busy or adaptive; empty: its default
-  std::string origin;                    // "file:line", for errors
+  // IPv4 of the clients of a router VM, always a /16: the last two octets of an address are those
+  // of the client's MAC. 10.64.0.0/16, 10.65.0.0/16 ... in the order of the segments.
+  std::string network;
+  std::string origin;  // "file:line", for errors
 };
 
 struct NetConfig {
@@ -39,7 +42,7 @@ struct NetConfig {
   uint16_t mtu = 1500;
   uint16_t queues = 1;  // pairs
   bool isolated = false;
-  std::string address;  // IPv4 that the router's DHCP server keeps for it; empty: none is kept
+  std::string address;  // IPv4 that the router's DHCP server keeps for it; set as the MAC is
   std::string origin;
 };
 
@@ -83,7 +86,8 @@ struct VmConfig {
   std::vector<NetConfig> nets;
   RestartConfig restart;
   ReadyConfig ready;
-  std::string user;  // name or number; empty: one of the range
+  std::string user;                   // name or number; empty: one of the range
+  std::filesystem::path vmm_program;  // empty: looked up on PATH
   Wanted landlock = Wanted::automatic;
   std::optional<RouterConfig> router;
   std::chrono::seconds power_button_grace{20};  // before shutdown

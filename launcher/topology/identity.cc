@@ -1,0 +1,133 @@
+#include "topology/identity.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "topology/address.h"
+#include "topology/error.h"
+
+namespace launcher {
+namespace {
+
+constexpr uint32_t kHostMask = 0xffff;
+
+// FNV-1a and the finalizer of splitmix64: the same on every machine and in every release.
+uint64_t stable_hash(const std::string& text) {
+  uint64_t hash = 0xcbf29ce484222325ull;
+  for (const char letter : text) {
+    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3ull;
+  }
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ull;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebull;
+  return hash ^ (hash >> 31);
+}
+
+// Names are letters that file systems and people sort alike: "a" before "b".
+std::vector<VmConfig*> by_name(Topology& topology) {
+  std::vector<VmConfig*> vms;
+  for (VmConfig& vm : topology.vms) vms.push_back(&vm);
+  std::sort(vms.begin(), vms.end(), [](auto* a, auto* b) { return a->name < b->name; });
+  return vms;
+}
+
+class Assignment {
+ public:
+  explicit Assignment(Topology& topology) : topology_(topology) {
+    constexpr uint32_t kLocal = 0x020000;
+    oui_ = (*parse_oui(topology.oui) | kLocal);
+    for (const SwitchConfig& one : topology.switches) {
+      networks_[one.segment] = *parse_ipv4(one.network);
+    }
+  }
+
+  void run() {
+    for (VmConfig* vm : by_name(topology_)) {
+      for (NetConfig& net : vm->nets) keep_given(*vm, net);
+    }
+    for (VmConfig* vm : by_name(topology_)) {
+      for (size_t index = 0; index < vm->nets.size(); ++index) make(*vm, vm->nets[index], index);
+    }
+  }
+
+ private:
+  uint32_t network(const NetConfig& net) const { return networks_.at(net.segment); }
+
+  void take_mac(const NetConfig& net, uint64_t mac) {
+    const auto [other, is_new] = macs_.try_emplace({net.segment, mac}, net.origin);
+    if (is_new) return;
+    throw TopologyError(net.origin, "MAC " + mac_text(mac) + " is there already on segment '" +
+                                        net.segment + "' (" + other->second +
+                                        "); give each interface its own");
+  }
+
+  void take_address(const NetConfig& net, uint32_t address) {
+    const auto [other, is_new] = addresses_.try_emplace(address, net.origin);
+    if (is_new) return;
+    throw TopologyError(net.origin, "address " + ipv4_text(address) + " is there already (" +
+                                        other->second + "); choose another 'mac' or 'address'");
+  }
+
+  void keep_given(const VmConfig& vm, NetConfig& net) {
+    if (!net.mac.empty()) take_mac(net, *parse_mac(net.mac));
+    if (vm.router && net.address.empty()) net.address = ipv4_text(network(net) + kRouterHost);
+    if (net.address.empty() && !net.mac.empty()) {
+      const auto host = static_cast<uint32_t>(*parse_mac(net.mac)) & kHostMask;
+      if (!usable(host)) {
+        throw TopologyError(net.origin, "MAC " + net.mac +
+                                            " stands for an address that no client can have; "
+                                            "choose another, or give an 'address'");
+      }
+      net.address = ipv4_text(network(net) + host);
+    }
+    if (!net.address.empty()) take_address(net, *parse_ipv4(net.address));
+  }
+
+  static bool usable(uint32_t host) { return host > kRouterHost && host != kHostMask; }
+
+  void make(const VmConfig& vm, NetConfig& net, size_t index) {
+    for (unsigned attempt = 0; net.mac.empty(); ++attempt) {
+      const uint64_t hash =
+          stable_hash(vm.name + "/" + std::to_string(index) + "/" + std::to_string(attempt));
+      const uint64_t mac = uint64_t{oui_} << 24 | (hash & 0xffffff);
+      const uint32_t host = static_cast<uint32_t>(mac) & kHostMask;
+      const uint32_t address = network(net) + host;
+      if (macs_.contains({net.segment, mac})) continue;
+      const bool needs_address = net.address.empty();
+      if (needs_address && (!usable(host) || addresses_.contains(address))) continue;
+      net.mac = mac_text(mac);
+      take_mac(net, mac);
+      if (!needs_address) continue;
+      net.address = ipv4_text(address);
+      take_address(net, address);
+    }
+  }
+
+  Topology& topology_;
+  uint32_t oui_ = 0;
+  std::map<std::string, uint32_t> networks_;
+  std::map<std::pair<std::string, uint64_t>, std::string> macs_;
+  std::map<uint32_t, std::string> addresses_;
+};
+
+}  // namespace
+
+void assign_networks(Topology& topology) {
+  std::set<uint32_t> taken;
+  for (const SwitchConfig& one : topology.switches) {
+    if (!one.network.empty()) taken.insert(*parse_ipv4(one.network));
+  }
+  uint32_t next = *parse_ipv4("10.64.0.0");
+  for (SwitchConfig& one : topology.switches) {
+    if (!one.network.empty()) continue;
+    while (taken.contains(next)) next += kHostMask + 1;
+    one.network = ipv4_text(next);
+    taken.insert(next);
+  }
+}
+
+void assign_identities(Topology& topology) {
+  Assignment(topology).run();
+}
+
+}  // namespace launcher
