@@ -8,8 +8,9 @@
 // is the VMM's own log.
 //
 // Threads: one, the event loop's; all operations are coroutines of it and may be cancelled by
-// destroying the process: they then end with an error. Errors: VmmError, in the VMM's own words
-// with the VM's name before them.
+// ending the process and saying so (process_ended()): they then end with an error. The object must
+// outlive its operations. Each has a time-out of its own: none hangs with the VMM. Errors:
+// VmmError, in the VMM's own words with the VM's name before them.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -70,7 +71,8 @@ class Vmm {
 
   virtual ~Vmm() = default;
 
-  // Program and arguments. REQUIRES: called before everything else, once.
+  // Program and arguments. Prepares the VM's directory, which must exist and have its owner.
+  // REQUIRES: called before everything else, once.
   virtual std::vector<std::string> command() const = 0;
 
   // After the process was started: waits for its control socket, creates the VM, boots it.
@@ -85,6 +87,9 @@ class Vmm {
   virtual Task<std::string> add_device(const std::string& pci_address) = 0;
   // Returns when the guest has let go of it.
   virtual Task<void> remove(const std::string& id) = 0;
+
+  // The process is gone: what waits for it ends with an error, on the loop's next turn.
+  virtual void process_ended() {}
 
   void on_event(std::function<void(const VmmEvent&)> handler) { handler_ = std::move(handler); }
 
