@@ -1,0 +1,215 @@
+# What /etc/router.json means: three programs, each prints lines of a configuration.
+#   segments   "MAC ADDRESS/LENGTH" of the router on each client interface
+#   nftables   the rule set
+#   dnsmasq    the configuration file
+
+# Numbers and addresses
+
+def hex: ascii_downcase | explode
+  | reduce .[] as $c (0; . * 16 + if $c >= 97 then $c - 87 else $c - 48 end);
+def two_digits: "0123456789abcdef" as $digits
+  | (. / 16 | floor) as $high | (. % 16) as $low
+  | $digits[$high:$high + 1] + $digits[$low:$low + 1];
+def octets: split(":") | map(hex);
+def number: split(".") | map(tonumber) | reduce .[] as $octet (0; . * 256 + $octet);
+def dotted: [16777216, 65536, 256, 1] as $weights | . as $n
+  | [$weights[] | ($n / . | floor) % 256 | tostring] | join(".");
+def size: pow(2; 32 - .) | round;
+# Last 64 bits of an address made from a MAC (RFC 4291, appendix A).
+def interface_id: octets
+  | .[0] = (if (.[0] / 2 | floor) % 2 == 1 then .[0] - 2 else .[0] + 2 end)
+  | [.[0:2], [.[2], 255], [254, .[3]], .[4:6]] | map(map(two_digits) | add) | join(":");
+
+# Checks
+
+def must(condition; $message): if condition then . else error($message) end;
+def known_members($names; $where):
+  (keys - $names) as $others
+  | must($others == []; "\($where): unknown member \($others[0])");
+def is_mac: type == "string" and test("^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$");
+def is_address: type == "string" and test("^[0-9]{1,3}(\\.[0-9]{1,3}){3}$")
+  and all(split(".")[] | tonumber; . < 256);
+def is_name: type == "string" and test("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$");
+def list($member): (.[$member] // [])
+  | must(type == "array"; "\($member) is a list");
+
+# Segments, with the network as numbers
+
+def segment_of($network; $mac):
+  ($network | must(type == "string" and test("^[^/]+/[0-9]+$"); "network \(.): ADDRESS/LENGTH")
+    | split("/")) as [$address, $length]
+  | ($address | must(is_address; "network \($network): not an IPv4 address")) as $_
+  | ($length | tonumber | must(. >= 8 and . <= 24; "network \($network): length 8 to 24")) as $bits
+  | ($address | number) as $first
+  | must($first % ($bits | size) == 0; "network \($network): bits beyond its length")
+  | {mac: $mac, first: $first, bits: $bits, last: ($first + ($bits | size) - 1)};
+
+def given_segments:
+  list("segments") | map(
+    must(type == "object"; "segments: a list of objects")
+    | known_members(["mac", "network"]; "segments")
+    | must(.mac == null or (.mac | is_mac); "segments: mac \(.mac)")
+    | segment_of(.network // "10.64.0.0/16"; (.mac // "any" | ascii_downcase)));
+
+# Up to four interfaces, which is what dhcpcd.conf knows.
+def all_segments:
+  given_segments as $given
+  | must(($given | length) <= 4; "segments: at most 4")
+  | [range(64; 68) | "10.\(.).0.0/16" | segment_of(.; "any")
+     | select(. as $spare | all($given[]; .last < $spare.first or .first > $spare.last))]
+    as $spare
+  | ($given + $spare)[0:4];
+
+# Clients, each with an address
+
+def in_segment($segments): . as $n | any($segments[]; .first + 1 < $n and $n < .last);
+
+def address_from_mac($segments): octets | $segments[0].first + .[4] * 256 + .[5];
+
+def all_clients:
+  all_segments as $segments
+  | list("clients") | map(
+    must(type == "object"; "clients: a list of objects")
+    | known_members(["name", "mac", "address"]; "clients")
+    | must(.name | is_name; "clients: name \(.name)")
+    | must(.mac | is_mac; "client \(.name): mac \(.mac)")
+    | must(.address == null or (.address | is_address); "client \(.name): address \(.address)")
+    | .mac |= ascii_downcase
+    | .name as $name
+    | .number = (if .address then .address | number else .mac | address_from_mac($segments) end)
+    | must(.number | in_segment($segments); "client \($name): \(.number | dotted) is in no segment")
+    | .address = (.number | dotted))
+  | must((map(.address) | unique | length) == length; "clients: an address is there twice")
+  | must((map(.mac) | unique | length) == length; "clients: a mac is there twice");
+
+def client_named($clients; $where):
+  . as $name | [$clients[] | select(.name == $name)]
+  | must(length > 0; "\($where): no client is named \($name)") | .[];
+
+def all_forwards:
+  all_clients as $clients | list("forward") | map(. as $text
+    | must(type == "string"; "forward: a list of texts")
+    | (capture("^(?<protocol>tcp|udp)/(?<port>[0-9]{1,5}) *-> *(?<name>[a-z0-9-]+):(?<to>[0-9]{1,5})$")
+       // error("forward \($text): it is PROTOCOL/PORT -> CLIENT:PORT"))
+    | must(all(.port, .to; tonumber | . > 0 and . < 65536); "forward \($text): port 1 to 65535")
+    | .address = (.name | client_named($clients; "forward") | .address));
+
+def all_pairs:
+  all_clients as $clients | list("allow_between") | map(. as $text
+    | must(type == "string"; "allow_between: a list of texts")
+    | (capture("^(?<from>[a-z0-9-]+) *-> *(?<to>[a-z0-9-]+)$")
+       // error("allow_between \($text): it is CLIENT -> CLIENT"))
+    | {from: (.from | client_named($clients; "allow_between")),
+       to: (.to | client_named($clients; "allow_between"))});
+
+def checked:
+  must(type == "object"; "it is an object")
+  | known_members(["segments", "clients", "forward", "allow_between"]; "top");
+
+def segments: checked | all_segments[]
+  | "\(.mac) \(.first + 1 | dotted)/\(.bits)";
+
+# nftables
+
+def elements: if . == [] then "" else "elements = { \(join(", ")) }" end;
+
+# A client speaks for its own addresses alone.
+def own_ipv6_only: all_clients[]
+  | "    iifname \"clients*\" ip6 saddr & ::ffff:ffff:ffff:ffff == ::\(.mac | interface_id) "
+    + "ether saddr != \(.mac) drop",
+    "    iifname \"clients*\" icmpv6 type nd-neighbor-advert @th,128,64 "
+    + "0x\(.mac | interface_id | gsub(":"; "")) ether saddr != \(.mac) drop";
+
+def pair_rules: all_pairs[]
+  | "    ip saddr \(.from.address) ip daddr \(.to.address) accept",
+    "    ip saddr \(.to.address) ip daddr \(.from.address) ct state established,related accept",
+    "    ether saddr \(.from.mac) ip6 daddr & ::ffff:ffff:ffff:ffff == ::\(.to.mac | interface_id) accept",
+    "    ether saddr \(.to.mac) ip6 daddr & ::ffff:ffff:ffff:ffff == ::\(.from.mac | interface_id) "
+    + "ct state established,related accept";
+
+def forward_rules: all_forwards[]
+  | "    iifname != \"clients*\" fib daddr type local \(.protocol) dport \(.port) "
+    + "dnat ip to \(.address):\(.to)";
+
+# Pairs whose requests for each other's MAC the router answers with its own (RFC 3069).
+def proxied: [all_pairs[] | "\(.from.address) . \(.to.address)", "\(.to.address) . \(.from.address)"];
+
+def nftables: checked | all_clients as $clients | all_segments as $segments
+  | ($clients | map(.address) | elements) as $listed
+  | ($clients | map("\(.mac) . \(.address)") | elements) as $bindings
+  | ($segments | map(.first + 1 | dotted) | elements) as $own
+  | ($segments | map("\(.first | dotted)/\(.bits)") | elements) as $networks
+  | "table inet router {",
+    "  set listed { type ipv4_addr; \($listed) }",
+    "  set bindings { type ether_addr . ipv4_addr; \($bindings) }",
+    "  set networks { type ipv4_addr; flags interval; \($networks) }",
+    "  chain sources {",
+    "    type filter hook prerouting priority raw; policy accept",
+    "    iifname \"clients*\" ip saddr @listed ether saddr . ip saddr != @bindings drop",
+    own_ipv6_only,
+    "    ip saddr 0.0.0.0 udp dport 67 accept",
+    "    ip6 saddr :: accept",
+    "    iifname \"clients*\" fib saddr . iif oif missing drop",
+    "  }",
+    "  chain inbound {",
+    "    type nat hook prerouting priority dstnat; policy accept",
+    forward_rules,
+    "  }",
+    "  chain outbound {",
+    "    type nat hook postrouting priority srcnat; policy accept",
+    "    oifname != \"clients*\" ip saddr @networks masquerade",
+    "    oifname != \"clients*\" iifname \"clients*\" ip6 saddr fc00::/7 masquerade",
+    "  }",
+    "  chain between {",
+    pair_rules,
+    "    drop",
+    "  }",
+    "  chain forward {",
+    "    type filter hook forward priority filter; policy drop",
+    "    ct state invalid drop",
+    "    iifname \"clients*\" oifname \"clients*\" jump between",
+    "    ct state established,related accept",
+    "    iifname \"clients*\" oifname { \"wan*\", \"wlan*\" } accept",
+    "    iifname { \"wan*\", \"wlan*\" } oifname \"clients*\" ct status dnat accept",
+    "  }",
+    "  chain input {",
+    "    type filter hook input priority filter; policy drop",
+    "    iifname \"lo\" accept",
+    "    ct state established,related accept",
+    "    icmp type echo-request accept",
+    "    icmpv6 type { echo-request, nd-neighbor-solicit, nd-neighbor-advert } accept",
+    "    iifname \"clients*\" icmpv6 type nd-router-solicit accept",
+    "    iifname \"clients*\" udp dport { 53, 67 } accept",
+    "    iifname \"clients*\" tcp dport 53 accept",
+    "    iifname { \"wan*\", \"wlan*\" } icmpv6 type nd-router-advert accept",
+    "    iifname { \"wan*\", \"wlan*\" } udp dport { 68, 546 } accept",
+    "  }",
+    "  chain output {",
+    "    type filter hook output priority filter; policy accept",
+    "    icmpv6 type nd-redirect drop",
+    "  }",
+    "}",
+    "table arp router {",
+    "  set listed { type ipv4_addr; \($listed) }",
+    "  set bindings { type ether_addr . ipv4_addr; \($bindings) }",
+    "  set own { type ipv4_addr; \($own) }",
+    "  set proxied { type ipv4_addr . ipv4_addr; \(proxied | elements) }",
+    "  chain input {",
+    "    type filter hook input priority filter; policy accept",
+    "    iifname != \"clients*\" accept",
+    "    arp saddr ip @listed arp saddr ether . arp saddr ip != @bindings drop",
+    "    arp operation request arp daddr ip != @own arp saddr ip . arp daddr ip != @proxied drop",
+    "  }",
+    "}";
+
+# dnsmasq
+
+def dnsmasq: checked | all_segments as $segments
+  | "user=nobody", "group=nogroup", "bind-dynamic", "interface=clients*", "no-hosts",
+    "domain=internal", "local=/internal/", "expand-hosts", "resolv-file=/etc/resolv.conf",
+    "pid-file=", "dhcp-authoritative", "no-ping", "dhcp-leasefile=/run/dnsmasq.leases",
+    "dhcp-ignore-names=tag:!known", "enable-ra",
+    "dhcp-range=::,constructor:clients*,ra-names,off-link,64,1h",
+    ($segments[] | "dhcp-range=\(.first + 2 | dotted),\(.last - 1 | dotted),\(-(.bits | size) + 4294967296 | dotted),2m"),
+    (all_clients[] | "dhcp-host=\(.mac),\(.address),\(.name)"),
+    "host-record=router,router.internal,\($segments[0].first + 1 | dotted)";
