@@ -84,7 +84,7 @@ class Tree:
 
     def _take_library(self, name, user):
         if name.startswith("/"):  # the loader
-            self._take(_merged(name[1:]))
+            self.take(_merged(name[1:]))
             return
         for directory in LIBRARY_DIRECTORIES:
             if f"{directory}/{name}" in self._sources:

@@ -18,39 +18,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
 WANTED_MODULES = ("virtio_pci", "virtio_console", "virtio_net")
-S_IFDIR, S_IFREG, S_IFLNK = 0o040000, 0o100000, 0o120000
 
+sys.path.append(str(REPOSITORY / "launcher/images"))
 
-class Cpio:
-    """A cpio archive in the "newc" format, which is what the kernel unpacks."""
-
-    def __init__(self):
-        self._parts = []
-        self._inode = 0
-
-    def _add(self, name, mode, data):
-        self._inode += 1
-        name_bytes = name.encode() + b"\0"
-        fields = (self._inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name_bytes), 0)
-        header = b"070701" + b"".join(b"%08X" % field for field in fields)
-        self._parts += [self._padded(header + name_bytes), self._padded(data)]
-
-    @staticmethod
-    def _padded(data):
-        return data + b"\0" * (-len(data) % 4)
-
-    def directory(self, name):
-        self._add(name, S_IFDIR | 0o755, b"")
-
-    def file(self, name, data, mode=0o755):
-        self._add(name, S_IFREG | mode, data)
-
-    def link(self, name, target):
-        self._add(name, S_IFLNK | 0o777, target.encode())
-
-    def bytes(self):
-        self._add("TRAILER!!!", 0, b"")
-        return b"".join(self._parts)
+from imagelib.cpio import Cpio  # noqa: E402
 
 
 class GuestImage:

@@ -1,0 +1,115 @@
+"""A guest made from an image, run by QEMU here (not in the play host)."""
+
+import json
+import os
+import pathlib
+import select
+import socket
+import subprocess
+import sys
+
+from playhost.console import Console
+from playhost.sandbox import on_parent_exit
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "launcher/images"))
+
+from imagelib.cpio import Cpio  # noqa: E402
+
+IMAGES = pathlib.Path(os.environ["GUEST_IMAGES"])
+BOOT = 240  # seconds; it takes 5 on an idle machine
+
+
+def initramfs_with(image, files, target):
+    """The image's initramfs with one archive more behind it, as the launcher writes it."""
+    archive = Cpio()
+    archive.directory("etc")
+    for name, data in files.items():
+        archive.file(name, data, 0o600)
+    target.write_bytes((IMAGES / f"{image}.initramfs").read_bytes() + archive.bytes())
+    return target
+
+
+class ImageGuest:
+    def __init__(self, name, image, directory, devices, memory=128, files=None):
+        self.name = name
+        self._directory = pathlib.Path(directory)
+        initramfs = IMAGES / f"{image}.initramfs"
+        if files:
+            initramfs = initramfs_with(image, files, self._directory / f"{name}.initramfs")
+        self._argv = [
+            "qemu-system-x86_64", "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
+            "-accel", "tcg", "-cpu", "max", "-M", "q35", "-m", f"{memory}M",
+            "-object", f"memory-backend-memfd,id=m,size={memory}M,share=on", "-numa", "node,memdev=m",
+            "-kernel", str(IMAGES / f"{image}.vmlinuz"), "-initrd", str(initramfs),
+            "-append", f"console=ttyS0 quiet panic=-1 cryptomgr.notests mitigations=off hostname={name}",
+            "-chardev", f"socket,id=console,path={self._path('console')},server=on,wait=on",
+            "-serial", "chardev:console",
+            "-qmp", f"unix:{self._path('qmp')},server=on,wait=off", *devices]
+        self.process = None
+
+    def _path(self, kind):
+        return self._directory / f"{self.name}.{kind}"
+
+    def start(self):
+        for kind in ("console", "qmp"):
+            self._path(kind).unlink(missing_ok=True)
+        with open(self._path("log"), "ab") as log:
+            self.process = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, preexec_fn=on_parent_exit)
+        self._socket = self._connect("console")
+        self.console = Console(self.name, self._receive, self._socket.sendall)
+        return self
+
+    def _connect(self, kind):
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(self._path(kind)))
+                return connection
+            except (FileNotFoundError, ConnectionRefusedError):
+                connection.close()
+                if self.process.poll() is not None:
+                    raise AssertionError(self._path("log").read_text()) from None
+                select.select([], [], [], 0.01)
+
+    def _receive(self, seconds):
+        if not select.select([self._socket], [], [], seconds)[0]:
+            return b""
+        data = self._socket.recv(65536)
+        if not data:
+            raise AssertionError(f"{self.name}'s VMM ended; it said:\n{self.console.text[-3000:]}")
+        return data
+
+    def wait_ready(self):
+        self.console.wait_for(rf"^{self.name}: ready", BOOT)
+        return self
+
+    def run(self, command, **options):
+        return self.console.run(command, **options)
+
+    def until(self, command, timeout=60):
+        """Until the command, repeated in the guest, succeeds."""
+        return self.run(f"until {command}; do usleep 200000; done", timeout=timeout)
+
+    def qmp(self, command, **arguments):
+        with self._connect("qmp") as connection, connection.makefile("rw") as stream:
+            stream.readline()  # greeting
+            for words in ({"execute": "qmp_capabilities"},
+                          {"execute": command, "arguments": arguments}):
+                stream.write(json.dumps(words) + "\n")
+                stream.flush()
+                while "event" in (answer := json.loads(stream.readline())):
+                    pass
+                if "error" in answer:
+                    raise AssertionError(f"{self.name}: {command}: {answer['error']}")
+
+    def power_button(self, timeout=60):
+        """Seconds do not matter here: the machine may be busy. It ends by itself or fails."""
+        self.qmp("system_powerdown")
+        self.process.wait(timeout)
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self._socket.close()
