@@ -13,6 +13,8 @@
 #include <mutex>
 #include <string>
 
+#include "vhost/events_thread.h"
+
 namespace vhost::backend {
 namespace {
 
@@ -143,6 +145,7 @@ void add(Registration registration) {
     remove(path);
     throw BackendError("rte_vhost cannot listen on " + path);
   }
+  wake_events_thread();
 }
 
 void remove(const std::filesystem::path& path) {
