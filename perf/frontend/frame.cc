@@ -1,13 +1,16 @@
 #include "frontend/frame.h"
 
+#include <algorithm>
+
 #include "frontend/error.h"
 
 namespace frontend {
 namespace {
 
-uint8_t pattern(uint64_t seed, std::size_t position) {
+// Eight bytes of the pattern: by words, because tests verify millions of frames.
+uint64_t pattern(uint64_t seed, std::size_t position) {
   const uint64_t mixed = (seed + position) * 0x9e37'79b9'7f4a'7c15;
-  return static_cast<uint8_t>(mixed >> 56);
+  return mixed ^ mixed >> 29;
 }
 
 uint64_t seed_of(const FrameHead& head) {
@@ -21,7 +24,10 @@ std::vector<uint8_t> make_frame(const FrameHead& head, std::size_t size) {
   std::vector<uint8_t> frame(size);
   write_head(frame.data(), head);
   const uint64_t seed = seed_of(head);
-  for (std::size_t i = kHeadSize; i < size; ++i) frame[i] = pattern(seed, i);
+  for (std::size_t i = kHeadSize; i < size; i += sizeof(seed)) {
+    const uint64_t word = pattern(seed, i);
+    std::memcpy(frame.data() + i, &word, std::min(sizeof(word), size - i));
+  }
   return frame;
 }
 
@@ -30,8 +36,11 @@ bool intact(std::span<const uint8_t> frame) {
   FrameHead head;
   if (read_head(frame.data(), 0, head) == Verdict::not_ours) return false;
   const uint64_t seed = seed_of(head);
-  for (std::size_t i = kHeadSize; i < frame.size(); ++i) {
-    if (frame[i] != pattern(seed, i)) return false;
+  for (std::size_t i = kHeadSize; i < frame.size(); i += sizeof(seed)) {
+    const uint64_t word = pattern(seed, i);
+    if (std::memcmp(frame.data() + i, &word, std::min(sizeof(word), frame.size() - i)) != 0) {
+      return false;
+    }
   }
   return true;
 }
