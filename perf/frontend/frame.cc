@@ -1,7 +1,5 @@
 #include "frontend/frame.h"
 
-#include <algorithm>
-
 #include "frontend/error.h"
 
 namespace frontend {
@@ -24,10 +22,10 @@ std::vector<uint8_t> make_frame(const FrameHead& head, std::size_t size) {
   std::vector<uint8_t> frame(size);
   write_head(frame.data(), head);
   const uint64_t seed = seed_of(head);
-  for (std::size_t i = kHeadSize; i < size; i += sizeof(seed)) {
-    const uint64_t word = pattern(seed, i);
-    std::memcpy(frame.data() + i, &word, std::min(sizeof(word), size - i));
-  }
+  std::size_t i = kHeadSize;
+  for (; i + sizeof(seed) <= size; i += sizeof(seed)) store_word(&frame[i], pattern(seed, i));
+  const uint64_t rest = pattern(seed, i);
+  std::memcpy(frame.data() + i, &rest, size - i);
   return frame;
 }
 
@@ -36,13 +34,12 @@ bool intact(std::span<const uint8_t> frame) {
   FrameHead head;
   if (read_head(frame.data(), 0, head) == Verdict::not_ours) return false;
   const uint64_t seed = seed_of(head);
-  for (std::size_t i = kHeadSize; i < frame.size(); i += sizeof(seed)) {
-    const uint64_t word = pattern(seed, i);
-    if (std::memcmp(frame.data() + i, &word, std::min(sizeof(word), frame.size() - i)) != 0) {
-      return false;
-    }
+  std::size_t i = kHeadSize;
+  for (; i + sizeof(seed) <= frame.size(); i += sizeof(seed)) {
+    if (load_word(&frame[i]) != pattern(seed, i)) return false;
   }
-  return true;
+  const uint64_t rest = pattern(seed, i);
+  return std::memcmp(frame.data() + i, &rest, frame.size() - i) == 0;
 }
 
 }  // namespace frontend

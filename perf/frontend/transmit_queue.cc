@@ -33,7 +33,7 @@ bool TransmitQueue::send(std::span<const uint8_t> frame, const ChainShape& shape
   const std::size_t links = shape.cuts.size() + 1;
   if (frame.size() > options_.max_frame) throw Error("a frame above the queue's max_frame");
   if (links > options_.max_links) throw Error("a chain above the queue's max_links");
-  if (free_.size() < (shape.indirect ? 1 : links)) return false;
+  if (!has_room(shape)) return false;
 
   std::vector<uint8_t> whole(options_.header_size + frame.size());
   std::memcpy(whole.data(), &header, options_.header_size);

@@ -46,6 +46,9 @@ class TransmitQueue {
   // Puts a frame on the ring, not yet published. False: no free descriptors, reclaim() first.
   bool send(std::span<const uint8_t> frame, const ChainShape& shape = {},
             const NetHeader& header = {});
+  bool has_room(const ChainShape& shape) const {
+    return free_.size() >= (shape.indirect ? 1 : shape.cuts.size() + 1);
+  }
   // The links as given (guest addresses; NEXT and next are filled in), for hostile chains. The
   // head's id, or nothing when the ring is full.
   std::optional<uint16_t> post(std::span<const Descriptor> links, bool indirect);
