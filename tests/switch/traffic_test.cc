@@ -8,7 +8,7 @@ namespace testbed {
 namespace {
 
 constexpr uint16_t kGuests = 8;
-constexpr unsigned kFrames = 2000;
+constexpr unsigned kFrames = kSanitized ? 400 : 2000;
 
 uint32_t mixed_size(std::mt19937_64& random) {
   constexpr uint32_t kUsual[] = {60, 64, 128, 590, 1514, 9014};
