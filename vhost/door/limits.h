@@ -29,6 +29,9 @@ struct DoorLimits {
   int message_burst = 512;
   int message_burst_per_ring = 32;
   int messages_per_second = 1000;
+  // A memory table counts as so many: rte_vhost maps and unmaps up to 8 files for it, and all ports
+  // wait for the one thread that does. A VMM sends one when it starts, and one a memory hotplug.
+  int messages_a_memory_table = 50;
   // While so many descriptors of earlier VMMs will not close, no new one is admitted.
   int stuck_disposals = 2;
   // Pause after an accept(2) that failed for want of descriptors or memory, and while stuck.

@@ -40,9 +40,9 @@ class TokenBucket {
                   std::max(per_second, 1)),
         depth_(interval_ * std::max(burst, 1)) {}
 
-  // Takes a token; returns how long to wait before acting on it (zero: go ahead).
-  Clock::duration take(Clock::time_point now) {
-    full_at_ = std::max(full_at_, now) + interval_;
+  // Takes tokens; returns how long to wait before acting on them (zero: go ahead).
+  Clock::duration take(Clock::time_point now, int tokens = 1) {
+    full_at_ = std::max(full_at_, now) + interval_ * tokens;
     return std::max(full_at_ - now - depth_, Clock::duration::zero());
   }
 

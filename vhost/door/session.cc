@@ -137,16 +137,17 @@ void Session::on_vmm_readable() {
       clear_deadline();
       break;
   }
-  const auto wait = port_.pace.take(Clock::now());
-  if (wait <= Clock::duration::zero()) return handle(from_vmm_.take());
+  asked_ = from_vmm_.take();
+  const bool table = asked_.request() == Request::set_mem_table;
+  const auto wait = port_.pace.take(Clock::now(), table ? port_.limits.messages_a_memory_table : 1);
+  if (wait <= Clock::duration::zero()) return handle();
   pause_.expires_after(wait);
-  pause_.async_wait(handler([](Session& self) { self.handle(self.from_vmm_.take()); }));
+  pause_.async_wait(handler([](Session& self) { self.handle(); }));
 }
 
-void Session::handle(Message message) {
-  const MessageRule& rule = rule_of(message);
-  port_.history.add(std::string("VHOST_USER_") + rule.name, summarize(message));
-  asked_ = std::move(message);
+void Session::handle() {
+  const MessageRule& rule = rule_of(asked_);
+  port_.history.add(std::string("VHOST_USER_") + rule.name, summarize(asked_));
   std::vector<FdFacts> facts;
   for (const UniqueFd& fd : asked_.fds) facts.push_back(inspect_fd(fd.get()));
   state_.check(asked_, facts);

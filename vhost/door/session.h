@@ -66,7 +66,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void await_backend();
   void on_vmm_readable();
   void on_backend_readable();
-  void handle(Message message);
+  void handle();
   void ask_backend();
   void pass_on();
   void on_answer(const Message& answer);
@@ -98,7 +98,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool deadline_set_ = false;
   unsigned deadline_number_ = 0;  // of the one set; an older one may still be in the queue
   bool over_ = false;
-  Message asked_;  // the message in flight; its descriptors leave it when they are passed on
+  Message asked_;  // the message in hand; its descriptors leave it when they are passed on
 };
 
 }  // namespace vhost::door

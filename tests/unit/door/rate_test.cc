@@ -29,6 +29,13 @@ TEST(TokenBucketTest, ABurstThenASteadyRate) {
   EXPECT_EQ(Clock::duration::zero(), bucket.take(kStart + milliseconds(60)));
 }
 
+TEST(TokenBucketTest, SomeThingsCostMore) {
+  TokenBucket bucket(60, 1000);
+  EXPECT_EQ(Clock::duration::zero(), bucket.take(kStart, 50));
+  EXPECT_EQ(milliseconds(40), bucket.take(kStart, 50));
+  EXPECT_EQ(milliseconds(41), bucket.take(kStart));
+}
+
 TEST(TokenBucketTest, RestDoesNotSaveUpMoreThanTheBurst) {
   TokenBucket bucket(2, 100);
   bucket.take(kStart);
