@@ -250,7 +250,8 @@ inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available
     const bool sound = add_buffer(head, out);
     out.id[out.buffers] = head;
     out.buffer_capacity[out.buffers++] = static_cast<uint32_t>(out.capacity - before);
-    if (!sound) return Outcome::malformed;
+    // A buffer of no bytes is none: a ring of them would be walked anew for each frame.
+    if (!sound || out.capacity == before) return Outcome::malformed;
   }
   return Outcome::delivered;
 }

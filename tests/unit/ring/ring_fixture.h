@@ -1,0 +1,88 @@
+// A driver that builds what the test says, in memory of two adjacent regions.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+#include "ring/simulated_guest.h"
+
+namespace vhost::test {
+
+class RingTest : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kIndirect = feature::bit(feature::kRingIndirectDesc);
+  static constexpr uint64_t kEventIdx = feature::bit(feature::kRingEventIdx);
+  static constexpr uint64_t kVersion1 = feature::bit(feature::kVersion1);
+  static constexpr uint64_t kModern = kVersion1 | kIndirect;
+  static constexpr uint64_t kRing = 0x10000;
+  static constexpr uint64_t kBuffers = 0x20000;
+  static constexpr uint64_t kSeam = 0x80000;  // where the second region begins
+  static constexpr uint64_t kEnd = 0x90000;
+  static constexpr uint64_t kNowhere = 0x5000'0000;
+
+  RingTest() {
+    memory_.add(kRing, kSeam - kRing);
+    memory_.add(kSeam, kEnd - kSeam);
+  }
+
+  // Attaches to a new ring and lets it run.
+  void set_up(SplitRing& ring, uint16_t size, uint64_t features, uint16_t index) {
+    driver_ = std::make_unique<DriverRing>(memory_, kRing, size);
+    driver_->start_at(index);
+    ASSERT_EQ("", ring.attach(driver_->areas(), {index, index}, features, memory_.table(), -1));
+    ring.set_running(true);
+    next_id_ = 0;
+    next_buffer_ = kBuffers;
+  }
+
+  // Puts bytes somewhere of their own; where.
+  uint64_t place(const Bytes& bytes) {
+    const uint64_t where = next_buffer_;
+    next_buffer_ += (bytes.size() + 63) / 64 * 64;
+    EXPECT_LE(next_buffer_, kSeam) << "the test needs more memory";
+    memory_.put(where, bytes);
+    return where;
+  }
+  Descriptor piece(const Bytes& bytes, uint16_t flags = 0) {
+    return {place(bytes), static_cast<uint32_t>(bytes.size()), flags, 0};
+  }
+
+  // Descriptors of the ring itself, linked in this order; the first one's number.
+  uint16_t chain(std::vector<Descriptor> links) {
+    const uint16_t head = next_id_;
+    for (size_t i = 0; i < links.size(); ++i) {
+      const bool last = i + 1 == links.size();
+      const uint16_t id = next_id_++ % driver_->size();
+      if (!last) links[i].flags |= kDescNext;
+      if (!last) links[i].next = next_id_ % driver_->size();
+      driver_->descriptor(id) = links[i];
+    }
+    return head % driver_->size();
+  }
+  // A table of them in a buffer; the descriptor that leads there.
+  Descriptor table(std::vector<Descriptor> links) {
+    for (size_t i = 0; i + 1 < links.size(); ++i) {
+      links[i].flags |= kDescNext;
+      links[i].next = static_cast<uint16_t>(i + 1);
+    }
+    return raw_table(links);
+  }
+  Descriptor raw_table(const std::vector<Descriptor>& links) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(links.data());
+    return piece(Bytes(bytes, bytes + links.size() * sizeof(Descriptor)), kDescIndirect);
+  }
+  uint16_t offer(const std::vector<Descriptor>& links) {
+    const uint16_t head = chain(links);
+    driver_->offer(head);
+    return head;
+  }
+
+  SimulatedMemory memory_;
+  std::unique_ptr<DriverRing> driver_;
+  uint16_t next_id_ = 0;
+  uint64_t next_buffer_ = kBuffers;
+};
+
+}  // namespace vhost::test
