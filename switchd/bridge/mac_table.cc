@@ -140,6 +140,7 @@ LearnResult MacTable::insert(MacAddress address, uint64_t hash, uint16_t port,
 }
 
 bool MacTable::add_static(MacAddress address, uint16_t port) {
+  if (address.is_zero()) return false;
   const Lock lock(locked_);
   const uint64_t hash = hash_of(address);
   Slot slot = slot_of(address, hash);
@@ -159,6 +160,7 @@ void MacTable::clear(Bucket& bucket, unsigned way) noexcept {
 }
 
 bool MacTable::remove(MacAddress address) {
+  if (address.is_zero()) return false;  // what empty entries look like
   const Lock lock(locked_);
   const Slot slot = slot_of(address, hash_of(address));
   if (slot.bucket == nullptr) return false;
