@@ -41,7 +41,7 @@ class ImageGuest:
             "-accel", "tcg", "-cpu", "max", "-M", "q35", "-m", f"{memory}M",
             "-object", f"memory-backend-memfd,id=m,size={memory}M,share=on", "-numa", "node,memdev=m",
             "-kernel", str(IMAGES / f"{image}.vmlinuz"), "-initrd", str(initramfs),
-            "-append", f"console=ttyS0 quiet panic=-1 cryptomgr.notests mitigations=off hostname={name}",
+            "-append", f"console=ttyS0 quiet panic=-1 cryptomgr.notests mitigations=off no_timer_check hostname={name}",
             "-chardev", f"socket,id=console,path={self._path('console')},server=on,wait=on",
             "-serial", "chardev:console",
             "-qmp", f"unix:{self._path('qmp')},server=on,wait=off", *devices]
@@ -77,7 +77,8 @@ class ImageGuest:
             return b""
         data = self._socket.recv(65536)
         if not data:
-            raise AssertionError(f"{self.name}'s VMM ended; it said:\n{self.console.text[-3000:]}")
+            raise AssertionError(f"{self.name}'s VMM ended; it said:\n"
+                                 f"{self._path('log').read_text()}{self.console.text[-3000:]}")
         return data
 
     def wait_ready(self):

@@ -16,9 +16,7 @@ COMMON_PACKAGES = (
     "busybox", "dhcpcd-base", "iproute2",
     "libc6", "libgcc-s1", "libudev1", "libbpf1", "libbsd0", "libcap2", "libelf1", "libmd0",
     "libmnl0", "libselinux1", "libpcre2-8-0", "zlib1g", "libtirpc3", "libxtables12", "libdb5.3")
-COMMON_FILES = (
-    "usr/sbin/dhcpcd", "usr/lib/dhcpcd/dhcpcd-run-hooks",
-    "usr/lib/dhcpcd/dhcpcd-hooks/20-resolv.conf", "usr/bin/ip")
+COMMON_FILES = ("usr/sbin/dhcpcd", "usr/bin/ip")
 COMMON_MODULES = (
     "virtio_pci", "virtio_net", "virtio_blk", "virtio_rng", "virtio_console", "button", "evdev")
 

@@ -1,6 +1,7 @@
 """Commands in a guest through the root shell on its serial console."""
 
 import itertools
+import os
 import re
 import time
 
@@ -35,16 +36,19 @@ class Console:
                 self._write(poke)
             self.text += self._read(0.2).decode(errors="replace").replace("\r", "")
 
-    def run(self, command, timeout=30, check=True):
-        """Output of a shell command; AssertionError when it fails, unless check is False."""
-        number = next(self._numbers)
+    def try_run(self, command, timeout=30):
+        """Output and exit status of a shell command."""
+        mark = f"{os.getpid()}.{next(self._numbers)}"  # others may type on the same console
         start = len(self.text)
         # Split, so that the echo of what is typed does not look like the answer.
-        self._write(f"echo '<''{number}>'; {{ {command}\n}} </dev/null; echo \"=''{number} $?=\"\n".encode())
-        match = self.wait_for(rf"={number} (\d+)=", timeout, start, poke=b"\n")
-        output = self.text[start:match.start()].split(f"<{number}>\n")[-1]
-        output = re.sub(r"^> ?", "", output)
-        status = int(match[1])
+        self._write(f"echo '<''{mark}>'; {{ {command}\n}} </dev/null; set -- $?; echo; echo '=''{mark}' $1=\n".encode())
+        match = self.wait_for(rf"^={re.escape(mark)} (\d+)=", timeout, start, poke=b"\n")
+        output = self.text[start:match.start()].split(f"<{mark}>\n")[-1]
+        return re.sub(r"^> ?", "", output).strip(), int(match[1])
+
+    def run(self, command, timeout=30, check=True):
+        """Output of a shell command; AssertionError when it fails, unless check is False."""
+        output, status = self.try_run(command, timeout)
         if check and status:
             raise AssertionError(f"{self.name}: `{command}` ended with {status}:\n{output}")
-        return output.strip()
+        return output

@@ -55,7 +55,7 @@ class Machine:
         self._directory = directory
         self.console = directory / "console.log"
         linux = kernel.fetch(cache)
-        append = (f"console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests tsc=reliable {command_line} "
+        append = (f"console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests no_timer_check tsc=reliable {command_line} "
                   f"playhost.init={_INSIDE / 'init.sh'} playhost.agent={_INSIDE / 'agent.py'} "
                   f"playhost.modules={linux.modules} playhost.systemd={int(systemd)}")
         argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2",

@@ -29,7 +29,7 @@ def known_members($names; $where):
 def is_mac: type == "string" and test("^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$");
 def is_address: type == "string" and test("^[0-9]{1,3}(\\.[0-9]{1,3}){3}$")
   and all(split(".")[] | tonumber; . < 256);
-def is_name: type == "string" and test("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$");
+def is_name: type == "string" and test("^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$");
 def list($member): (.[$member] // [])
   | must(type == "array"; "\($member) is a list");
 
@@ -74,7 +74,7 @@ def all_clients:
     | must(.name | is_name; "clients: name \(.name)")
     | must(.mac | is_mac; "client \(.name): mac \(.mac)")
     | must(.address == null or (.address | is_address); "client \(.name): address \(.address)")
-    | .mac |= ascii_downcase
+    | .mac |= ascii_downcase | .name |= ascii_downcase
     | .name as $name
     | .number = (if .address then .address | number else .mac | address_from_mac($segments) end)
     | must(.number | in_segment($segments); "client \($name): \(.number | dotted) is in no segment")
@@ -83,13 +83,13 @@ def all_clients:
   | must((map(.mac) | unique | length) == length; "clients: a mac is there twice");
 
 def client_named($clients; $where):
-  . as $name | [$clients[] | select(.name == $name)]
+  ascii_downcase as $name | [$clients[] | select(.name == $name)]
   | must(length > 0; "\($where): no client is named \($name)") | .[];
 
 def all_forwards:
   all_clients as $clients | list("forward") | map(. as $text
     | must(type == "string"; "forward: a list of texts")
-    | (capture("^(?<protocol>tcp|udp)/(?<port>[0-9]{1,5}) *-> *(?<name>[a-z0-9-]+):(?<to>[0-9]{1,5})$")
+    | (capture("^(?<protocol>tcp|udp)/(?<port>[0-9]{1,5}) *-> *(?<name>[A-Za-z0-9-]+):(?<to>[0-9]{1,5})$")
        // error("forward \($text): it is PROTOCOL/PORT -> CLIENT:PORT"))
     | must(all(.port, .to; tonumber | . > 0 and . < 65536); "forward \($text): port 1 to 65535")
     | .address = (.name | client_named($clients; "forward") | .address));
@@ -97,7 +97,7 @@ def all_forwards:
 def all_pairs:
   all_clients as $clients | list("allow_between") | map(. as $text
     | must(type == "string"; "allow_between: a list of texts")
-    | (capture("^(?<from>[a-z0-9-]+) *-> *(?<to>[a-z0-9-]+)$")
+    | (capture("^(?<from>[A-Za-z0-9-]+) *-> *(?<to>[A-Za-z0-9-]+)$")
        // error("allow_between \($text): it is CLIENT -> CLIENT"))
     | {from: (.from | client_named($clients; "allow_between")),
        to: (.to | client_named($clients; "allow_between"))});

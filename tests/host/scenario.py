@@ -1,0 +1,200 @@
+"""The whole scenario, step by step, in a play host: the NIC to a router VM, two isolated
+application VMs behind it, and everything back again.
+
+Each step says what it does and raises when it did not work; test_scenario.py and the demo run them.
+"""
+
+import json
+import pathlib
+import re
+
+from playhost.far_network import FAR_ADDRESS, FAR_ADDRESS6, FAR_NAME
+
+HERE = pathlib.Path(__file__).resolve().parent
+NIC = "0000:00:04.0"
+NIC_MAC = "52:54:00:00:00:04"
+SINK_PORT = 5001
+UP_WITHIN = 400  # seconds; a tenth of it on an idle machine
+FILE_SIZE = 10_000_000
+# What a host that has nothing to do with the network has not loaded.
+UNWANTED_MODULES = ("e1000e", "bridge", "tun", "tap", "vhost_net", "vhost")
+
+
+class Failed(AssertionError):
+    """A step did not do what it should; the message holds what was seen."""
+
+
+def _vm(name, image, images, vmm, memory, extra):
+    return ["[[vm]]", f'name = "{name}"', f'vmm = "{vmm}"',
+            f'kernel = "{images}/{image}.vmlinuz"', f'initramfs = "{images}/{image}.initramfs"',
+            f'memory = "{memory}"',
+            'command_line = "console=ttyS0 quiet panic=-1 cryptomgr.notests mitigations=off '
+            f'hostname={name}"',
+            *extra, "[vm.ready]", f'console_line = "{name}: ready"', 'within = "300s"']
+
+
+def topology(images, vmm, apps):
+    """A router with the NIC and isolated clients, as a topology file says it."""
+    lines = _vm("router", "router", images, vmm, "192M",
+                [f'devices = ["{NIC}"]', "[vm.router]", 'forward = ["tcp/8022 -> app1:22"]'])
+    for name in apps:
+        lines += _vm(name, "app", images, vmm, "96M", ['depends = ["router"]'])
+        lines += ["[[vm.net]]", "isolated = true"]
+    return "\n".join(lines) + "\n"
+
+
+class Scenario:
+    """`host` is a Machine, `far` its FarNetwork; `say` prints a line."""
+
+    def __init__(self, host, far, build, images, vmm="qemu", say=print):
+        self.host, self.far, self.build, self.images, self.vmm = host, far, build, images, vmm
+        self.say = say
+        self.state = pathlib.Path("/run/launcher/scenario")
+        self._launcher = None
+
+    def program(self, name):
+        places = {"vfio-setup": "vfio-setup/vfio-setup", "launcher": "launcher/cli/launcher",
+                  "switchctl": "switchd/switchctl"}
+        return self.build / places[name]
+
+    def launch(self, *words, **options):
+        return self.host.run(self.program("launcher"), *words, **options)
+
+    def in_guest(self, name, command, timeout=60, check=True):
+        """Runs a command in a VM by its console; output, or Failed."""
+        result = self.host.run("python3", HERE / "inside/guest_shell.py",
+                               self.state / f"console/{name}.sock", timeout, command,
+                               timeout=timeout + 20, check=False)
+        if check and result.status:
+            raise Failed(f"{name}: {command}: status {result.status}\n{result.out}{result.err}")
+        return result.out.strip()
+
+    def until_in_guest(self, name, command, timeout=60):
+        self.in_guest(name, f"until {command}; do usleep 200000; done", timeout)
+
+    # Steps
+
+    def prepare(self):
+        """The modules of a host that runs VMs; none for the NIC."""
+        self.host.shell("for m in kvm-amd kvm-intel; do modprobe $m 2>/dev/null && break; done; "
+                        "chmod 666 /dev/kvm")
+
+    def take_nic(self):
+        self.say("vfio-setup list")
+        self.say(self.host.run(self.program("vfio-setup"), "list").out)
+        self.say("vfio-setup check")
+        self.say(self.host.run(self.program("vfio-setup"), "check", check=False).out)
+        self.say(f"vfio-setup bind {NIC}")
+        self.say(self.host.run(self.program("vfio-setup"), "bind", NIC, timeout=60).out)
+
+    def up(self, apps=("app1", "app2")):
+        self.say(f"launcher up: a router VM that has the NIC, {len(apps)} isolated application VMs")
+        self.host.run("tee", "/tmp/scenario.toml", stdin=topology(self.images, self.vmm, apps))
+        self._launcher = self.host.spawn(
+            "sh", "-c", f"exec {self.program('launcher')} up /tmp/scenario.toml --ready-fd 3 "
+                        "3>/tmp/ready", log="/tmp/launcher.log")
+        try:
+            self.host.until(f"[ -s /tmp/ready ] || ! kill -0 {self._launcher}", timeout=UP_WITHIN)
+        finally:
+            self.say(self.host.read("/tmp/launcher.log"))
+        if not self.host.read("/tmp/ready"):
+            raise Failed("launcher up ended: " + self.logs())
+        self.say(self.launch("status").out)
+
+    def logs(self):
+        return self.host.shell(f"tail -n 40 /tmp/launcher.log {self.state}/log/* 2>&1 || true").out
+
+    def address(self, name, family=4):
+        shown = self.in_guest(name, f"ip -o -{family} address show dev eth0 scope global")
+        return re.search(r"inet6? ([^/]+)/", shown)[1]
+
+    def router_address(self):
+        """The address that the far network's DHCP server gave to the NIC."""
+        return self.far.leases()[NIC_MAC]
+
+    def ping_far(self, name):
+        """By name and by IPv6; the far capture shows where it comes from."""
+        self.say(f"{name} ({self.address(name)}) pings {FAR_NAME}, two hops beyond the NIC")
+        capture = self.far.capture("icmp or icmp6")
+        self.say(self.in_guest(name, f"ping -c 3 -W 5 {FAR_NAME}"))
+        self.say(self.in_guest(name, f"ping -6 -c 3 -W 5 {FAR_ADDRESS6}"))
+        line = capture.wait_for(f"{self.router_address()} > {FAR_ADDRESS}: ICMP echo request")
+        lines = capture.stop()
+        self.say(f"the far machine saw: {line}")
+        inner = [self.address(name), self.address(name, 6)]
+        if any(address in line for line in lines for address in inner):
+            raise Failed("a client's own address reached the far machine:\n" + "\n".join(lines))
+
+    def send_far(self, name):
+        """10 MB over TCP, each family; the far machine tells what came."""
+        for target in (FAR_ADDRESS, FAR_ADDRESS6):
+            self.in_guest(name, f"head -c {FILE_SIZE} /dev/urandom >/tmp/data", 120)
+            answer = self.in_guest(name, f"nc {target} {SINK_PORT} </tmp/data", 300).split()
+            digest = self.in_guest(name, "sha256sum </tmp/data; rm /tmp/data", 120).split()[0]
+            if answer != [str(FILE_SIZE), digest]:
+                raise Failed(f"sent {FILE_SIZE} {digest}, arrived {answer}")
+            self.say(f"{name} sent {FILE_SIZE // 1_000_000} MB to {target}: SHA-256 {digest[:16]}... "
+                     "arrived")
+
+    def loopback_counters(self):
+        return self.host.shell("grep lo: /proc/net/dev").out.split()
+
+    def check_host_is_bare(self):
+        """No interface but lo, no module of a network."""
+        interfaces = self.host.run("ls", "/sys/class/net").out.split()
+        loaded = [line.split()[0] for line in self.host.read("/proc/modules").splitlines()]
+        unwanted = [module for module in loaded if module in UNWANTED_MODULES]
+        if interfaces != ["lo"] or unwanted:
+            raise Failed(f"interfaces {interfaces}, modules {unwanted}")
+        self.say("the host has no interface but lo, and none of the modules "
+                 + ", ".join(UNWANTED_MODULES))
+
+    def check_users(self):
+        """No VMM is root, and one VM's user may not connect to another's port."""
+        shown = self.host.run("ps", "-eo", "uid,pid,args").out.splitlines()
+        vmms = [line.split(None, 2) for line in shown
+                if re.search(r"^\s*\d+\s+\d+\s+\S*(qemu-system|cloud-hypervisor)", line)]
+        if len(vmms) < 3 or any(uid == "0" for uid, _, _ in vmms):
+            raise Failed(f"VMMs: {vmms}")
+        self.say(f"users of the VMMs: {' '.join(uid for uid, _, _ in vmms)}")
+        sockets = self.host.shell(
+            f"find {self.state}/switch -type s -name '*app2*'").out.split()
+        owner = {line.split()[0] for line in
+                 self.host.shell("ps -eo uid,args | grep -- '[g]uest=app1\\|[v]m/app1' || true")
+                 .out.splitlines()} - {"0"}
+        if not sockets or len(owner) != 1:
+            raise Failed(f"sockets {sockets}, user of app1 {owner}")
+        [uid] = owner
+        connect = "import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+        for path in sockets:
+            result = self.host.run("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
+                                   "python3", "-c", connect, path, check=False)
+            if "PermissionError" not in result.err:
+                raise Failed(f"user {uid} at {path}: {result}")
+        self.say(f"app1's user {uid} is refused at app2's port")
+
+    def down(self):
+        self.say("^C")
+        self.host.run("kill", "-INT", self._launcher)
+        status = self.host.wait(self._launcher, 120)
+        self.say(self.host.read("/tmp/launcher.log").split("ready\n")[-1])
+        if status != 0:
+            raise Failed(f"launcher up ended with {status}: {self.logs()}")
+        left = self.host.shell("ps -eo args | grep '[q]emu-system\\|[c]loud-hypervisor\\|[s]witchd/switchd' "
+                               "|| true").out
+        if left or self.host.run("ls", self.state, check=False).status == 0:
+            raise Failed(f"left: {left} {self.state}")
+
+    def give_nic_back(self):
+        self.say(f"vfio-setup restore {NIC}; the host's own driver asks for a lease")
+        self.say(self.host.run(self.program("vfio-setup"), "restore", NIC, timeout=60).out)
+        self.host.run("modprobe", "e1000e")
+        interface = self.host.until(f"ls /sys/bus/pci/devices/{NIC}/net").out.strip()
+        self.host.run("ip", "link", "set", interface, "up")
+        result = self.host.run("busybox", "udhcpc", "-f", "-q", "-n", "-t", "20", "-T", "1", "-i",
+                               interface, "-s", "/bin/true", timeout=60)
+        self.say(result.err.strip())
+
+    def mac(self, name):
+        status = json.loads(self.launch("status", "--json").out)
+        return next(net["mac"] for vm in status["vms"] if vm["name"] == name for net in vm["nets"])

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""The whole scenario on a host with an IOMMU, a NIC, KVM and a far network; nothing is faked but the
+machine itself (playhost/__init__.py)."""
+
+from playhost import sandbox
+
+sandbox.enter()
+
+import os
+import pathlib
+import unittest
+
+from playhost import FarNetwork, Machine, Nic, machine
+from playhost.far_network import FAR_ADDRESS, FAR_ADDRESS6
+from scenario import NIC_MAC, SINK_PORT, Scenario
+
+CACHE = pathlib.Path(os.environ["PLAYHOST_CACHE"])
+BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
+IMAGES = pathlib.Path(os.environ["GUEST_IMAGES"])
+CHURN = int(os.environ.get("SCENARIO_CHURN", "50"))
+ROUTER = "10.64.0.1"
+
+
+class WholeScenario(unittest.TestCase):
+    """One story: every test needs what the ones before it left, so they are steps of one."""
+
+    @classmethod
+    def setUpClass(cls):
+        temporary = machine.temporary_directory()
+        cls.addClassCleanup(temporary.cleanup)
+        directory = pathlib.Path(temporary.name)
+        cls.far = FarNetwork(directory)
+        cls.addClassCleanup(cls.far.close)
+        cls.far.serve_tcp(SINK_PORT)
+        cls.host = Machine(directory, CACHE, [Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=3072)
+        cls.addClassCleanup(cls.host.close)
+        cls.story = Scenario(cls.host, cls.far, BUILD, IMAGES,
+                             vmm=os.environ.get("SCENARIO_VMM", "qemu"),
+                             say=lambda text: print(text, flush=True))
+
+    def test_scenario(self):
+        story = self.story
+        for step in (story.prepare, story.take_nic, self.start, self.reach, self.isolation,
+                     self.stop_and_start, self.churn, self.router_killed, self.end,
+                     story.give_nic_back):
+            try:
+                step()
+            except BaseException:
+                print(story.logs(), flush=True)
+                raise
+        self.assertIn(NIC_MAC, self.far.leases())
+
+    def start(self):
+        self.before = self.story.loopback_counters()
+        self.story.up()
+        self.story.check_host_is_bare()
+        self.story.check_users()
+
+    def reach(self):
+        for name in ("app1", "app2"):
+            self.story.ping_far(name)
+            self.story.send_far(name)
+        self.assertEqual(self.story.loopback_counters(), self.before)
+        self.story.check_host_is_bare()
+
+    def heard(self, name):
+        """Echo requests and UDP datagrams that came to a guest, and frames that were not from the
+        router: its kernel's own counters, by both families."""
+        return self.story.in_guest(
+            name, "awk '/^Icmp: [0-9]/ { print $2 }' /proc/net/snmp; "
+                  "awk '/^Icmp6InEchos / { print $2 }' /proc/net/snmp6; "
+                  "awk '/^Udp: [0-9]/ { print $2 + $3 }' /proc/net/snmp; "
+                  "awk '/^Tcp: [0-9]/ { print $11 }' /proc/net/snmp")
+
+    def isolation(self):
+        """Neither directly nor by the router's MAC, with static neighbours."""
+        story = self.story
+        four, six = story.address("app2"), story.address("app2", 6)
+        router = story.in_guest("app1", f"ping -c 1 -W 5 {ROUTER} >/dev/null; "
+                                f"ip neighbour show {ROUTER}").split()[4]
+        victim = story.mac("app2")
+        before = self.heard("app2")
+        for mac in (victim, router):
+            story.in_guest("app1", f"ip neighbour replace {four} lladdr {mac} dev eth0; "
+                                   f"ip neighbour replace {six} lladdr {mac} dev eth0; "
+                                   f"ip route replace {six}/128 dev eth0")
+            for attempt in (f"ping -c 2 -W 1 {four}", f"ping -6 -c 2 -W 1 {six}",
+                            f"echo x | nc -w 2 {four} 7", f"traceroute -n -q 1 -w 1 -m 3 {four}"):
+                self.assertNotIn("bytes from", story.in_guest("app1", attempt, check=False))
+        story.in_guest("app1", f"ip neighbour del {four} dev eth0; ip neighbour del {six} dev eth0; "
+                               f"ip route del {six}/128 dev eth0")
+        self.assertEqual(self.heard("app2"), before)
+        story.say("app1 cannot reach app2, nor by the router's MAC: nothing was heard there")
+
+    def traces(self, address):
+        return self.story.in_guest("router", f"ip neighbour show | grep -F '{address} '; "
+                                   f"grep -F ' {address} ' /run/dnsmasq.leases; "
+                                   f"conntrack -L 2>/dev/null | grep -F '={address} '", check=False)
+
+    def stop_and_start(self):
+        story = self.story
+        address = story.address("app2")
+        self.assertTrue(self.traces(address))
+        story.launch("stop", "app2", timeout=90)
+        story.until_in_guest("router", f"! ip neighbour show | grep -qF '{address} '", 60)
+        self.assertEqual(self.traces(address), "")
+        story.say(f"nothing is left of {address} on the router")
+        story.launch("start", "app2", timeout=400)
+        self.assertEqual(story.address("app2"), address)
+        story.ping_far("app2")
+
+    def churn(self):
+        for _ in range(CHURN):
+            self.story.launch("stop", "app2", timeout=90)
+            self.story.launch("start", "app2", timeout=400)
+        self.story.ping_far("app2")
+        self.story.say(f"app2 went and came {CHURN} times")
+
+    def router_killed(self):
+        story = self.story
+        before = [story.address(name) for name in ("app1", "app2")]
+        self.host.shell("kill -9 $(ps -eo pid,args | awk '/[q]emu-system|[c]loud-hypervisor/ && "
+                        "/router/ { print $1 }')")
+        story.say("the router's VMM was killed")
+        for name in ("app1", "app2"):
+            story.until_in_guest(name, f"ping -c 1 -W 2 {FAR_ADDRESS} >/dev/null", 400)
+            story.until_in_guest(name, f"ping -6 -c 1 -W 2 {FAR_ADDRESS6} >/dev/null", 120)
+        self.assertEqual([story.address(name) for name in ("app1", "app2")], before)
+        story.say("it came back; both reach the far machine, with the same addresses")
+
+    def end(self):
+        self.story.check_host_is_bare()
+        self.assertEqual(self.story.loopback_counters(), self.before)
+        self.story.down()
+
+
+if __name__ == "__main__":
+    unittest.main()
