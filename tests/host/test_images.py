@@ -137,19 +137,10 @@ class Images(unittest.TestCase):
 
     # Isolation
 
-    def arrived(self, guest):
-        """Frames that came to the guest's interface."""
-        return int(guest.run("cat /sys/class/net/eth0/statistics/rx_packets"))
-
-    def silence(self):
-        """Nobody at b asks for anything, so that what arrives there has come from others."""
-        self.b.run("killall -STOP dhcpcd; ip neighbour flush dev eth0; cat /proc/net/dev >/dev/null")
-        self.addCleanup(self.b.run, "killall -CONT dhcpcd")
-
     def heard(self, attack):
-        """Lines of the router's forward counter are not enough: b itself counts echo requests."""
+        """How many ICMP messages, IPv6 echo requests and datagrams came to b meanwhile."""
         count = "awk '/^Icmp: [0-9]/ { print $2 }' /proc/net/snmp; " \
-                "awk '/^Icmp6InMsgs/ { print $2 }' /proc/net/snmp6; " \
+                "awk '/^Icmp6InEchos / { print $2 }' /proc/net/snmp6; " \
                 "awk '/^Udp: [0-9]/ { print $2 + $3 }' /proc/net/snmp"
         before = self.b.run(count).split()
         attack()
@@ -169,11 +160,7 @@ class Images(unittest.TestCase):
                           f"echo x | nc -w 2 {ADDRESSES['b']} 7", f"traceroute -n -w 1 -q 1 -m 3 {ADDRESSES['b']}"):
                 self.assertNotIn("bytes from", self.a.run(words, check=False))
             self.a.run(f"ip neighbour del {ADDRESSES['b']} dev eth0; ip neighbour del {six} dev eth0")
-        icmp, icmp6, udp = self.heard(attack)
-        # The router's own ARP and neighbour solicitations are not counted in icmp; some ICMPv6 are.
-        self.assertEqual((icmp, udp), (0, 0))
-        self.assertNotIn("echo", self.b.run("grep InEchos /proc/net/snmp6").lower()
-                         if int(self.b.run("awk '/^Icmp6InEchos /{print $2}' /proc/net/snmp6")) else "")
+        self.assertEqual(self.heard(attack), [0, 0, 0])
 
     def test_a_client_cannot_take_anothers_address(self):
         self.a.run(f"ip address add {ADDRESSES['b']}/16 dev eth0; "
@@ -214,7 +201,7 @@ class Images(unittest.TestCase):
     def test_card_unplugged_and_plugged_again(self):
         self.router.qmp("device_del", id="card")
         self.router.until("! ls -d /sys/class/net/wan0")
-        self.router.qmp("device_add", driver="e1000e", id="card", netdev="wan", bus="slot",
+        self.router.qmp("device_add", driver="e1000e", id="card", netdev="wan", bus="behind",
                         mac="52:54:00:00:00:04", romfile="")
         self.router.until("ip -4 address show dev wan0 | grep inet", timeout=90)
         self.a.until(f"ping -c 1 -W 2 {FAR_ADDRESS}")
