@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "datapath/sleep_protocol.h"
+
 namespace datapath {
 namespace {
 
@@ -117,7 +119,7 @@ void Worker::loop() noexcept {
       last_frame_ = stamp;
     } else if (settings_.poll == PollMode::adaptive &&
                stamp - last_frame_ >= settings_.idle_cycles) {
-      sleep_unless_work();
+      rest();
     }
   }
 }
@@ -154,26 +156,41 @@ void Worker::for_each_running_ring(Action action) noexcept {
   }
 }
 
-// Steps 1 to 3; see the head of worker.h.
-bool Worker::may_sleep() noexcept {
-  woken_.store(false, std::memory_order_seq_cst);
-  for_each_running_ring([](vhost::TransmitRing& ring) { ring.enable_kicks(); });
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  bool work = woken_.load(std::memory_order_seq_cst) || stop_.load(std::memory_order_seq_cst);
-  for_each_running_ring([&work](vhost::TransmitRing& ring) { work |= ring.available() != 0; });
-  return !work;
-}
+// The steps of sleep_protocol.h.
+struct Worker::Sleeper {
+  Worker& worker;
 
-void Worker::sleep_unless_work() noexcept {
-  if (may_sleep()) {
-    bump(counters_.sleeps, 1);
-    publication_.worker_offline(settings_.number);
-    std::array<epoll_event, 8> events;
-    epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
-    publication_.worker_online(settings_.number);
+  void clear_woken() noexcept { worker.woken_.store(false, std::memory_order_seq_cst); }
+  void enable_kicks() noexcept {
+    worker.for_each_running_ring([](vhost::TransmitRing& ring) { ring.enable_kicks(); });
   }
-  for_each_running_ring([](vhost::TransmitRing& ring) { ring.disable_kicks(); });
-  publication_.turn_ended(settings_.number);
+  void fence() noexcept { std::atomic_thread_fence(std::memory_order_seq_cst); }
+  bool told() noexcept {
+    return worker.woken_.load(std::memory_order_seq_cst) ||
+           worker.stop_.load(std::memory_order_seq_cst);
+  }
+  bool work_waiting() noexcept {
+    bool work = false;
+    worker.for_each_running_ring(
+        [&work](vhost::TransmitRing& ring) { work |= ring.available() != 0; });
+    return work;
+  }
+  void offline() noexcept { worker.publication_.worker_offline(worker.settings_.number); }
+  void wait() noexcept {
+    bump(worker.counters_.sleeps, 1);
+    std::array<epoll_event, 8> events;
+    epoll_wait(worker.epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+  }
+  void online() noexcept { worker.publication_.worker_online(worker.settings_.number); }
+  void disable_kicks() noexcept {
+    worker.for_each_running_ring([](vhost::TransmitRing& ring) { ring.disable_kicks(); });
+  }
+  void turn_ended() noexcept { worker.publication_.turn_ended(worker.settings_.number); }
+};
+
+void Worker::rest() noexcept {
+  Sleeper sleeper{*this};
+  sleep_unless_work(sleeper);
   const uint64_t stamp = rte_rdtsc();
   bump(counters_.sleep_cycles, stamp - last_stamp_);
   last_stamp_ = stamp;

@@ -1,6 +1,7 @@
 // A worker: a thread on a CPU of its own that polls the transmit rings given to it.
 //
-// Sleeping (adaptive polling). After `idle` without a frame a worker
+// Sleeping (adaptive polling; the steps' order is sleep_protocol.h). After `idle` without a frame a
+// worker
 //   1. asks every driver whose ring it polls for kicks,
 //   2. passes a full fence,
 //   3. looks at every ring once more, and whether it was told to wake,
@@ -80,12 +81,13 @@ class Worker {
     std::atomic<uint64_t> delivered{0};
   };
 
+  struct Sleeper;
+
   void run() noexcept;
   void loop() noexcept;
   unsigned one_turn() noexcept;
   void account(unsigned frames, uint64_t cycles) noexcept;
-  void sleep_unless_work() noexcept;
-  bool may_sleep() noexcept;
+  void rest() noexcept;
   template <typename Action>
   void for_each_running_ring(Action action) noexcept;
 
