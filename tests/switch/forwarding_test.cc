@@ -1,32 +1,18 @@
 // What the switch does with a frame by its addresses and length.
-#include <cstring>
-
+#include "lib/frames.h"
 #include "lib/net.h"
 
 namespace testbed {
 namespace {
 
-// In the low 48 bits, first byte lowest (frontend/frame.h).
-constexpr uint64_t kUnknown = 0x0000'0099'9902;
-constexpr uint64_t kMulticast = 0x0100'005e'0001;
-constexpr uint64_t kLinkLocal = 0x0000'00c2'8001;  // 01:80:C2:00:00:00
-
-std::vector<uint8_t> frame_between(uint64_t destination, uint64_t source, std::size_t size) {
-  std::vector<uint8_t> frame(std::max<std::size_t>(size, 16));
-  frontend::store_word(frame.data(), destination | source << 48);
-  frontend::store_word(frame.data() + 8, source >> 16 & 0xffff'ffff);
-  frame.resize(size);
-  return frame;
-}
-
 TEST(Forwarding, UnknownAndMulticastGoEverywhereButBack) {
   Net net(4);
   net.crowd.announce();
   for (unsigned i = 0; i < 100; ++i) {
-    net.crowd.flood(1, kUnknown, 60 + i, {0, 2, 3});
+    net.crowd.flood(1, kUnknownAddress, 60 + i, {0, 2, 3});
   }
   for (unsigned i = 0; i < 50; ++i) {
-    net.crowd.flood(2, kMulticast, 600 + i, {0, 1, 3});
+    net.crowd.flood(2, kMulticastAddress, 600 + i, {0, 1, 3});
   }
   const Books books = expect_whole(net);
   EXPECT_EQ(books.ingress("p1", "flooded"), 101u);
@@ -50,9 +36,10 @@ TEST(Forwarding, ToAPortIsLearnedByItsFirstFrame) {
 TEST(Forwarding, LinkLocalGroupsAreConsumed) {
   Net net(2);
   for (uint64_t last = 0; last < 16; ++last) {
-    net.crowd.send_raw(0, frame_between(kLinkLocal | last << 40, frontend::guest_mac(0, 0), 60));
+    net.crowd.send_raw(
+        0, frame_between(kLinkLocalAddress | last << 40, frontend::guest_mac(0, 0), 60));
   }
-  net.crowd.flood(0, kLinkLocal | 0x10ull << 40, 60, {1});  // the first one beyond them
+  net.crowd.flood(0, kLinkLocalAddress | 0x10ull << 40, 60, {1});  // the first one beyond them
   const Books books = expect_whole(net);
   EXPECT_EQ(books.ingress("p0", "consumed"), 16u);
   EXPECT_EQ(books.ingress("p0", "flooded"), 1u);
@@ -104,7 +91,7 @@ TEST(Forwarding, OverLongFramesAreDroppedByName) {
 TEST(Forwarding, SourcesThatAreNobodysAreDropped) {
   Net net(2);
   net.crowd.announce();
-  for (const uint64_t source : {uint64_t{0}, kMulticast, frontend::kBroadcastAddress}) {
+  for (const uint64_t source : {uint64_t{0}, kMulticastAddress, frontend::kBroadcastAddress}) {
     net.crowd.send_raw(0, frame_between(frontend::guest_mac(1, 0), source, 60));
   }
   net.crowd.send_raw(0, frame_between(frontend::guest_mac(0, 0), frontend::guest_mac(0, 0), 60));
@@ -133,7 +120,7 @@ class Isolation : public testing::Test {
 };
 
 TEST_F(Isolation, FloodsReachTheRouterOnly) {
-  for (const uint64_t to : {frontend::kBroadcastAddress, kMulticast, kUnknown}) {
+  for (const uint64_t to : {frontend::kBroadcastAddress, kMulticastAddress, kUnknownAddress}) {
     for (unsigned i = 0; i < 20; ++i) {
       net_.crowd.flood(1, to, 60 + i, {0});
       net_.crowd.flood(2, to, 60 + i, {0});

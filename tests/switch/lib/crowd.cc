@@ -60,6 +60,13 @@ Station& Crowd::add(const std::string& port, frontend::GuestOptions options) {
   return *stations_.back();
 }
 
+void Crowd::reconnect(uint16_t station) {
+  frontend::Guest& guest = at(station).guest;
+  guest.disconnect();
+  guest.start();
+  guest.connection().get_features();
+}
+
 void Crowd::problem(const std::string& text) {
   if (problems_.size() < kMostProblems) problems_.push_back(text);
 }

@@ -83,8 +83,8 @@ class Crowd {
   void problem(const std::string& text);
   // The switch was restarted: its counters begin again, and so do these.
   void new_book();
-  // The station's guest starts afresh, with rings at 0.
-  void restarted(uint16_t station) { at(station).reserved = 0; }
+  // The switch is back, or has hung up: connects anew, rings going on where they stood.
+  void reconnect(uint16_t station);
 
  private:
   uint32_t buffers_for(Station& station, uint32_t size);

@@ -1,12 +1,13 @@
 #include "siege/siege.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <thread>
 
+#include "lib/background_traffic.h"
 #include "lib/books.h"
 #include "lib/crowd.h"
+#include "lib/frames.h"
 #include "lib/shapes.h"
 #include "lib/switch_process.h"
 
@@ -17,73 +18,34 @@ using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kAttackers = 8;
 constexpr std::chrono::milliseconds kBetweenAttaches{125};  // a port admits ten VMMs a second
+constexpr std::chrono::milliseconds kBetweenBursts{1};
 constexpr const char* kNinth = "ninth";
-constexpr uint64_t kLinkLocal = 0x0000'00c2'8001;  // 01:80:C2:00:00:00: the switch consumes it
 
-// Two guests that exchange frames in bursts until told to stop.
-class SteadyPair {
- public:
-  explicit SteadyPair(SwitchProcess& process) : process_(process) {
-    for (const char* port : {"left", "right"}) {
-      frontend::GuestOptions options;
-      options.socket = process.socket(port);
-      drivers().front().apply(options);
-      crowd_.add(port, options);
-    }
-    crowd_.announce();
-    thread_ = std::thread([this] { run(); });
+void add_pair(Crowd& crowd, const SwitchProcess& process) {
+  for (const char* port : {"left", "right"}) {
+    frontend::GuestOptions options;
+    options.socket = process.socket(port);
+    drivers().front().apply(options);
+    crowd.add(port, options);
   }
-  ~SteadyPair() { join(); }
-  SteadyPair(const SteadyPair&) = delete;
-  SteadyPair& operator=(const SteadyPair&) = delete;
+  crowd.announce();
+}
 
-  // Every frame must have come, or be counted by name.
-  void finish(SiegeResult& result) {
-    join();
-    try {
-      crowd_.settle_whole();
-      balanced_books(process_, crowd_);
-    } catch (const std::exception& error) {
-      crowd_.problem(error.what());
-    }
-    result.problems = crowd_.problems();
-    result.frames = crowd_.pair(0, 1).received + crowd_.pair(1, 0).received;
-  }
-
- private:
-  void join() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-
-  void run() {
-    try {
-      for (uint32_t size = 60; !stop_; size = size == 1514 ? 60 : size + 1) {
-        for (unsigned i = 0; i < 8; ++i) {
-          crowd_.send(0, 1, size);
-          crowd_.send(1, 0, size);
-        }
-        crowd_.turn();
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
-    } catch (const std::exception& error) {
-      crowd_.problem(error.what());
-    }
-  }
-
-  SwitchProcess& process_;
-  Crowd crowd_;
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
-};
+// Every frame must have come, and be counted.
+void finish(SwitchProcess& process, Crowd& crowd, SiegeResult& result) {
+  crowd.settle_whole();
+  balanced_books(process, crowd);
+  result.problems = crowd.problems();
+  result.frames = crowd.pair(0, 1).received + crowd.pair(1, 0).received;
+}
 
 double attach_once(const std::string& socket) {
   frontend::GuestOptions options;
   options.socket = socket;
   options.memory.regions = {1u << 20};
   frontend::Guest guest(options);
-  const auto frame =
-      frontend::make_frame({kLinkLocal, frontend::guest_mac(9, 0), 9, frontend::kFlood, 60}, 60);
+  const auto frame = frontend::make_frame(
+      {kLinkLocalAddress, frontend::guest_mac(9, 0), 9, frontend::kFlood, 60}, 60);
   const auto started = Clock::now();
   guest.start();
   guest.send(frame);
@@ -143,7 +105,9 @@ SiegeResult besiege(const SiegeOptions& options, std::ostream& progress) {
   }
   SwitchProcess process(arguments);
   SiegeResult result;
-  SteadyPair pair(process);
+  Crowd pair;
+  add_pair(pair, process);
+  BackgroundTraffic traffic(pair, kBetweenBursts);
   const std::string ninth = process.socket(kNinth);
   progress << "quiet" << std::endl;
   attach(ninth, options.attaches - options.attaches / 2, result.quiet);
@@ -156,7 +120,8 @@ SiegeResult besiege(const SiegeOptions& options, std::ostream& progress) {
   }
   progress << "quiet again" << std::endl;
   attach(ninth, options.attaches / 2, result.quiet);
-  pair.finish(result);
+  traffic.stop();
+  finish(process, pair, result);
   return result;
 }
 
