@@ -31,7 +31,8 @@ const passwd* account(const std::optional<std::string>& user) {
 }
 
 // In the child, between fork and exec: no allocation, nothing that could throw.
-[[noreturn]] void become_switchd(char* const* argv, int log, int ready_fd, const passwd* user) {
+[[noreturn]] void become_switchd(int program, char* const* argv, int log, int ready_fd,
+                                 const passwd* user) {
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   fcntl(ready_fd, F_SETFD, 0);
@@ -40,7 +41,7 @@ const passwd* account(const std::optional<std::string>& user) {
     _exit(126);
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // after setuid(), which clears it
-  execv(argv[0], argv);
+  fexecve(program, argv, environ);
   _exit(127);
 }
 
@@ -94,11 +95,13 @@ void SwitchProcess::spawn(int ready_fd) {
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   const passwd* user = account(user_);
+  // Opened by whoever calls: the user may not reach the directory where it was built.
+  const frontend::FileDescriptor program(open(SWITCHD_PROGRAM, O_PATH | O_CLOEXEC));
   const frontend::FileDescriptor log(
       open((directory_ / "switchd.log").c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0644));
   pid_ = fork();
   if (pid_ < 0) throw TestbedError("fork: " + std::string(std::strerror(errno)));
-  if (pid_ == 0) become_switchd(argv.data(), log.get(), ready_fd, user);
+  if (pid_ == 0) become_switchd(program.get(), argv.data(), log.get(), ready_fd, user);
 }
 
 void SwitchProcess::start() {

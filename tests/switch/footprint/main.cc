@@ -1,0 +1,108 @@
+// switch_footprint: see footprint.h. Exit status: 0 within the bounds, 1 not, 2 bad options.
+#include <boost/program_options.hpp>
+#include <iomanip>
+#include <iostream>
+
+#include "footprint/footprint.h"
+
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr double kLeastRatio = 0.97;
+constexpr uint64_t kMostKib = 64 * 1024;
+constexpr double kMostIdle = 0.01;
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kSanitized = true;  // shadow memory is not the switch's
+#else
+constexpr bool kSanitized = false;
+#endif
+
+struct Options {
+  double seconds = 60;
+  double idle_seconds = 20;
+  unsigned rounds = 21;
+  bool untimed = false;
+};
+
+bool say(bool good, const char* bound) {
+  std::cout << (good ? "  (" : "  BROKEN (") << "bound " << bound << ")\n";
+  return good;
+}
+
+bool memory(unsigned ports, const Options& options) {
+  const testbed::ProcessFacts facts = testbed::memory_under_traffic(ports, options.seconds);
+  std::cout << std::setprecision(1) << "memory, " << ports << " ports, " << options.seconds
+            << " s of traffic: " << static_cast<double>(facts.own_kib()) / 1024
+            << " MiB of its own (RssAnon " << facts.anonymous_kib << " KiB + RssFile "
+            << facts.file_kib << " KiB; guests' RssShmem " << facts.shared_kib << " KiB)";
+  const bool small = say(kSanitized || facts.own_kib() < kMostKib, "64 MiB");
+  const bool humble = facts.huge_kib == 0 && (facts.user == 0 || facts.capabilities == 0);
+  std::cout << "  user " << facts.user << ", capabilities 0x" << std::hex << facts.capabilities
+            << std::dec << ", hugepages " << facts.huge_kib << " KiB";
+  return say(humble, "no capability, no hugepage") && small;
+}
+
+bool throughput(const Options& options) {
+  if (!testbed::ordinary_user()) {
+    std::cout << "throughput as nobody: not measured, only root can compare the two\n";
+    return true;
+  }
+  const double seconds = options.untimed ? 0.1 : 0.5;
+  const auto result = testbed::throughput_as_nobody(options.rounds, seconds);
+  std::cout << std::setprecision(3) << "throughput as nobody over that as root: " << result.median()
+            << ", median of " << result.ratios.size() << " pairs (" << result.ratios.front()
+            << " to " << result.ratios.back() << "), " << result.median_rate / 1e6
+            << " million frames a second";
+  return say(options.untimed || result.median() >= kLeastRatio, "at least 0.97");
+}
+
+bool idle(const Options& options) {
+  const double share = testbed::idle_share(options.idle_seconds);
+  std::cout << std::setprecision(3) << "two attached idle ports, poll=adaptive: " << share * 100
+            << " % of a core over " << options.idle_seconds << " s";
+  return say(options.untimed || share < kMostIdle, "below 1 %");
+}
+
+int measure(int argc, char** argv) {
+  Options options;
+  po::options_description description(
+      "switch_footprint measures what a switchd of its own costs: memory, rights, a CPU when "
+      "idle.\n"
+      "Options");
+  description.add_options()("help,h", "this text")(
+      "seconds", po::value(&options.seconds)->default_value(options.seconds),
+      "of traffic before memory is looked at")(
+      "idle-seconds", po::value(&options.idle_seconds)->default_value(options.idle_seconds),
+      "that the idle switch is watched")("rounds",
+                                         po::value(&options.rounds)->default_value(options.rounds),
+                                         "pairs of rounds as root and as nobody")(
+      "untimed", po::bool_switch(&options.untimed), "times and rates are printed and not judged");
+  po::variables_map values;
+  po::store(po::parse_command_line(argc, argv, description), values);
+  po::notify(values);
+  if (values.count("help") != 0) {
+    std::cout << description;
+    return 0;
+  }
+  if (options.rounds == 0) throw po::error("--rounds: 1 at least");
+  std::cout << std::fixed;
+  bool good = idle(options);
+  good &= throughput(options);
+  for (const unsigned ports : {2u, 64u}) good &= memory(ports, options);
+  return good ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return measure(argc, argv);
+  } catch (const po::error& error) {
+    std::cerr << "switch_footprint: " << error.what() << "; see --help\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "switch_footprint: " << error.what() << "\n";
+    return 1;
+  }
+}
