@@ -49,7 +49,7 @@ struct VmSpec {
   std::filesystem::path kernel;
   std::filesystem::path initramfs;  // may be empty
   std::string command_line;
-  std::vector<DiskConfig> disks;
+  std::vector<DiskConfig> disks;  // raw; qcow2 where the name ends in .qcow2
   unsigned cpus = 1;
   uint64_t memory = 0;               // bytes
   std::vector<std::string> devices;  // PCI addresses, bound to vfio-pci

@@ -53,8 +53,12 @@ std::vector<Command> add_net(const VmNet& net, Accelerator accelerator) {
           {"device_add", net_device(net, accelerator)}};
 }
 
-std::vector<Command> remove_net(const std::string& id) {
-  return {{"netdev_del", {{"id", netdev_of(id)}}}, {"chardev-remove", {{"id", chardev_of(id)}}}};
+std::vector<Command> undo_add_net(const std::string& id) {
+  return {remove_backend(id), {"chardev-remove", {{"id", chardev_of(id)}}}};
+}
+
+Command remove_backend(const std::string& id) {
+  return {"netdev_del", {{"id", netdev_of(id)}}};
 }
 
 }  // namespace launcher::qemu

@@ -25,9 +25,10 @@ nlohmann::json netdev(const VmNet& net);
 nlohmann::json net_device(const VmNet& net, Accelerator accelerator);
 nlohmann::json pci_device(const std::string& pci_address);
 
-// In this order; what was done of it is undone by remove_net().
+// In this order; what was done of it is undone by undo_add_net(), each of it that can be.
 std::vector<Command> add_net(const VmNet& net, Accelerator accelerator);
-// After the device is gone.
-std::vector<Command> remove_net(const std::string& id);
+std::vector<Command> undo_add_net(const std::string& id);
+// After the device is gone. The backend takes its socket with it.
+Command remove_backend(const std::string& id);
 
 }  // namespace launcher::qemu

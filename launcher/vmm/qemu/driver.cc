@@ -100,7 +100,7 @@ Vmm::Task<void> Qemu::add_net(const VmNet& net) {
 Vmm::Task<void> Qemu::attach(VmNet net) {
   require_port_socket(net.socket);
   std::vector<qemu::Command> commands = qemu::add_net(net, accelerator_);
-  std::vector<qemu::Command> undoing = qemu::remove_net(net.id);
+  std::vector<qemu::Command> undoing = qemu::undo_add_net(net.id);
   std::exception_ptr error;
   if (nets_.contains(net.id)) throw VmmError("there is an interface " + net.id + " already");
   try {
@@ -138,8 +138,8 @@ Vmm::Task<void> Qemu::let_go(std::string id) {
   if (!event) {
     throw VmmError("the guest has not let go of " + id + " in time; it may still do so");
   }
-  std::vector<qemu::Command> backend = qemu::remove_net(id);
-  if (nets_.erase(id) > 0) co_await call_all(std::move(backend));
+  qemu::Command backend = qemu::remove_backend(id);
+  if (nets_.erase(id) > 0) co_await call(std::move(backend), limits_.quick);
 }
 
 void Qemu::process_ended() {
