@@ -25,20 +25,27 @@ from imagelib.cpio import Cpio  # noqa: E402
 
 
 class GuestImage:
-    def __init__(self, directory):
+    """`init` is the first process, `name` the initramfs file: several may share a kernel."""
+
+    def __init__(self, directory, init=HERE.parent / "guest/init", modules=WANTED_MODULES,
+                 name="initramfs.gz"):
         self.directory = Path(directory)
         self.kernel = self.directory / "vmlinuz"
-        self.initramfs = self.directory / "initramfs.gz"
+        self.initramfs = self.directory / name
         self._unpacked = self.directory / "kernel"
+        self._init = init
+        self._modules = modules
 
     def build(self):
         """Does nothing that was done before; returns self."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        if not self.kernel.exists() or not self._unpacked.exists():
-            subprocess.run([REPOSITORY / "scripts/guest-kernel", self._unpacked], check=True)
+        unpack = REPOSITORY / "scripts/guest-kernel"  # a newer one unpacks other modules
+        if (not self.kernel.exists() or not self._unpacked.exists()
+                or self.kernel.stat().st_mtime < unpack.stat().st_mtime):
+            subprocess.run([unpack, self._unpacked], check=True)
             [vmlinuz] = self._unpacked.glob("boot/vmlinuz-*")
             shutil.copy(vmlinuz, self.kernel)
-        sources = [HERE.parent / "guest/init", Path(__file__), self.kernel]
+        sources = [self._init, Path(__file__), self.kernel]
         newest = max(source.stat().st_mtime for source in sources)
         if not self.initramfs.exists() or self.initramfs.stat().st_mtime < newest:
             self._write_initramfs()
@@ -48,7 +55,7 @@ class GuestImage:
         archive = Cpio()
         for name in ("bin", "dev", "modules", "proc", "sys", "tmp"):
             archive.directory(name)
-        archive.file("init", (HERE.parent / "guest/init").read_bytes())
+        archive.file("init", self._init.read_bytes())
         self._add_busybox(archive)
         self._add_modules(archive)
         # A new file renamed into place: a guest never boots half an image.
@@ -69,7 +76,7 @@ class GuestImage:
     def _add_modules(self, archive):
         files = {path.stem.replace("-", "_"): path for path in self._unpacked.rglob("*.ko")}
         order = []
-        for module in WANTED_MODULES:
+        for module in self._modules:
             self._append_with_dependencies(module, files, order)
         for module in order:
             archive.file(f"modules/{module}.ko", files[module].read_bytes(), 0o644)
