@@ -116,7 +116,7 @@ class Scenario:
         """By name and by IPv6; the far capture shows where it comes from."""
         self.say(f"{name} ({self.address(name)}) pings {FAR_NAME}, two hops beyond the NIC")
         capture = self.far.capture("icmp or icmp6")
-        self.say(self.in_guest(name, f"ping -c 3 -W 5 {FAR_NAME}"))
+        self.say(self.in_guest(name, f"ping -4 -c 3 -W 5 {FAR_NAME}"))
         self.say(self.in_guest(name, f"ping -6 -c 3 -W 5 {FAR_ADDRESS6}"))
         line = capture.wait_for(f"{self.router_address()} > {FAR_ADDRESS}: ICMP echo request")
         lines = capture.stop()
