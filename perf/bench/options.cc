@@ -30,7 +30,7 @@ took inside it.
   perf/compare                       switchd beside Open vSwitch, testpmd and VPP
 
 Examples:
-  switchd --port a=/tmp/a.sock --port b=/tmp/b.sock --workers 1 --poll busy --transient \
+  switchd --port a=/tmp/a.sock --port b=/tmp/b.sock --workers 1 --poll busy \
           --control-socket /tmp/control.sock &
   switch-bench run --socket /tmp/a.sock --socket /tmp/b.sock --cpu 0 \
                --probe switchd:/tmp/control.sock
