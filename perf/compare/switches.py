@@ -127,7 +127,9 @@ class Switchd(Switch):
         self._control = os.path.join(self.directory, "control.sock")
 
     def start(self):
-        arguments = [self._program, "--state-file", os.path.join(self.directory, "ports.json"), "--workers", str(self.cpu), "--poll", "busy",
+        state = os.path.join(self.directory, "ports.json")
+        arguments = [self._program, "--state-file", state, "--workers", str(self.cpu),
+                     "--poll", "busy",
                      "--control-socket", self._control, "--socket-dir", self.directory]
         for i, path in enumerate(self.sockets()):
             arguments += ["--port", f"p{i}={path}"]
