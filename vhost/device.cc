@@ -130,6 +130,9 @@ std::string Device::start(uint16_t number) {
   }
   queue.call = duplicate(ring.callfd);
   queue.kick = duplicate(ring.kickfd);
+  if ((ring.callfd >= 0 && !queue.call) || (ring.kickfd >= 0 && !queue.kick)) {
+    return "no descriptors left for its eventfds; raise the limit of open files (ulimit -n)";
+  }
   const RingAreas areas = {reinterpret_cast<const Descriptor*>(ring.desc),
                            reinterpret_cast<const AvailRing*>(ring.avail),
                            reinterpret_cast<UsedRing*>(ring.used), ring.size};

@@ -83,9 +83,9 @@ void set_mac_table_size(Configuration& configuration, const Value& value) {
 }
 
 void set_cpu_level(Configuration& configuration, const Value& value) {
-  constexpr std::array<std::string_view, 3> kLevels = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
+  constexpr std::array<std::string_view, 2> kLevels = {"x86-64-v2", "x86-64-v3"};
   if (std::find(kLevels.begin(), kLevels.end(), value.text()) == kLevels.end()) {
-    value.fail("'" + value.text() + "' is none of x86-64-v2, x86-64-v3, x86-64-v4");
+    value.fail("'" + value.text() + "' is neither x86-64-v2 nor x86-64-v3");
   }
   configuration.switching.cpu_level = value.text();
 }
@@ -124,7 +124,7 @@ constexpr std::array<SwitchSettingRow, 14> kRows = {{
     {"mac_table_size", ValueKind::integer, "N", "addresses the switch can know (65536)",
      set_mac_table_size},
     {"cpu_level", ValueKind::text, "LEVEL",
-     "x86-64-v2, x86-64-v3 or x86-64-v4 (the best this CPU has)", set_cpu_level},
+     "x86-64-v2 or x86-64-v3 (the best this CPU has)", set_cpu_level},
     {"user", ValueKind::text, "USER", "become this user before anything is served; needs root",
      set_user},
     {"log_level", ValueKind::text, "LEVEL", "trace, debug, info, warning, error or critical (info)",

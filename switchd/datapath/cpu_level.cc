@@ -19,13 +19,9 @@ struct Level {
 
 // Best last.
 constexpr std::array kLevels = {
-    Level{"x86-64-v2", turn_v2, [] { return __builtin_cpu_supports("sse4.2") != 0; }},
+    Level{"x86-64-v2", turn_v2, [] { return __builtin_cpu_supports("x86-64-v2") != 0; }},
 #ifdef SWITCHD_LEVEL_V3
-    Level{"x86-64-v3", turn_v3,
-          [] {
-            return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi2") != 0 &&
-                   __builtin_cpu_supports("fma") != 0;
-          }},
+    Level{"x86-64-v3", turn_v3, [] { return __builtin_cpu_supports("x86-64-v3") != 0; }},
 #endif
 };
 

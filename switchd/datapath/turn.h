@@ -31,7 +31,7 @@ struct TurnContext {
   // Summed up by turns.
   uint64_t delivered = 0;
 
-  unsigned next_port = 0;  // where the next turn begins: nobody is always last
+  unsigned next_port = 0;  // where the next turn begins: nobody is always first or last
   bridge::Bridge bridge;
   Notifier notifier;
   vhost::Batch batch;
@@ -50,7 +50,8 @@ inline unsigned collect(TurnContext& context) noexcept {
   const auto count = static_cast<unsigned>(ports.size());
   vhost::Batch& batch = context.batch;
   unsigned bursts = 0;
-  unsigned at = context.next_port < count ? context.next_port : 0;
+  const unsigned start = context.next_port < count ? context.next_port : 0;
+  unsigned at = start;
   for (unsigned i = 0; i < count; ++i) {
     if (batch.count + vhost::TransmitRing::kBurst > vhost::Batch::kCapacity) break;
     const uint16_t port = ports[at];
@@ -65,7 +66,9 @@ inline unsigned collect(TurnContext& context) noexcept {
     context.bridge.forward(context.snapshot->topology, batch, burst, context.now,
                            context.counters[port]);
   }
-  context.next_port = at;
+  // A turn that saw every port starts one further next time: who comes first finds the most buffers
+  // in a receiver that is short of them.
+  context.next_port = at == start ? start + 1 : at;
   return bursts;
 }
 
