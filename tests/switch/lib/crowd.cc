@@ -46,14 +46,22 @@ std::string name_of(const FrameHead& head) {
 
 }  // namespace
 
+// The library acknowledges a guest's last message before it starts the device, and the door answers
+// some messages by itself. One that the library has to acknowledge, and an answer after it, come
+// after both.
+static void await_rings(frontend::Guest& guest) {
+  guest.connection().set_owner();
+  guest.connection().get_features();
+}
+
 Station& Crowd::add(const std::string& port, frontend::GuestOptions options) {
   options.max_frame = std::max(options.max_frame, kLargestFrame);
   auto station = std::make_unique<Station>(options);
   station->number = static_cast<uint16_t>(stations_.size());
   station->port = port;
   station->guest.start();
-  station->guest.receive();                    // posts the buffers
-  station->guest.connection().get_features();  // answered in turn: after the rings are up
+  station->guest.receive();  // posts the buffers
+  await_rings(station->guest);
   stations_.push_back(std::move(station));
   for (auto& row : books_) row.resize(stations_.size());
   books_.emplace_back(stations_.size());
@@ -64,7 +72,7 @@ void Crowd::reconnect(uint16_t station) {
   frontend::Guest& guest = at(station).guest;
   guest.disconnect();
   guest.start();
-  guest.connection().get_features();
+  await_rings(guest);
 }
 
 void Crowd::problem(const std::string& text) {
