@@ -24,6 +24,9 @@ from pathlib import Path
 MARK = "SWITCHD_TEST_RUN"
 # Tests of this kind run one at a time anyway (RUN_SERIAL); the others are light.
 PARALLEL = "2"
+# Emulated machines and real sockets on a machine that others use too: a test that fails is run once
+# more, and CTest prints both. What fails twice has failed.
+REPEAT = "until-pass:2"
 
 
 @dataclass
@@ -50,7 +53,7 @@ def read_skip_list(path):
 def run_ctest(directory, results, options, environment):
     """CTest's exit status and its closing lines, which have not been printed."""
     command = ["ctest", "--test-dir", directory, "--output-on-failure", "--no-tests=error",
-               "-j", PARALLEL, "--output-junit", results, *options]
+               "-j", PARALLEL, "--repeat", REPEAT, "--output-junit", results, *options]
     ctest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True,
                              errors="replace", env=environment)
