@@ -178,7 +178,7 @@ class VfioSetup(VfioCase):
         self.host.run("python3", "-c", LOSE_TERMINAL, VFIO_SETUP, "bind", FAR_NIC, "--force",
                       "--confirm-within", "8s")
         self.wait_for_driver(FAR_NIC, "vfio-pci")
-        holder = self.host.spawn("python3", "-c", HOLD, self.group_node(FAR_NIC), "/run/held")
+        holder = self.host.spawn("python3", "-c", HOLD, self.group_node(FAR_NIC), "/run/held-by-operator")
         self.host.shell("kill -9 $(pgrep -nf 'vfio-setup watc[h]')")
         self.wait_for_no_binding()
         self.assertIsNotNone(self.host.wait(holder, 5))
