@@ -13,35 +13,39 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using nlohmann::json;
 
-std::string remedy(const error_code& error) {
+std::string remedy(const error_code& error, const std::string& peer) {
   switch (error.value()) {
     case ENOENT:
     case ECONNREFUSED:
-      return "is switchd running? name its control socket with --socket PATH";
+      return "is " + peer + " running?" +
+             (peer == "switchd" ? " name its control socket with --socket PATH" : "");
     case EACCES:
+      if (peer != "switchd") return "run as the user of " + peer;
       return "run as the user of switchd, or let your group in with control_socket_group";
     case ENAMETOOLONG:
       return "a socket's path has at most 107 bytes";
     default:
-      return "name the control socket with --socket PATH";
+      return "does " + peer + " listen there?";
   }
 }
 
-ConnectError connect_error(const std::filesystem::path& path, const error_code& error) {
-  return ConnectError(path.string() + ": " + error.message() + "; " + remedy(error));
+ConnectError connect_error(const std::filesystem::path& path, const error_code& error,
+                           const std::string& peer) {
+  return ConnectError(path.string() + ": " + error.message() + "; " + remedy(error, peer));
 }
 
 }  // namespace
 
-RpcClient::RpcClient(std::filesystem::path socket) : path_(std::move(socket)), socket_(loop_) {
+RpcClient::RpcClient(std::filesystem::path socket, std::string peer)
+    : path_(std::move(socket)), peer_(std::move(peer)), socket_(loop_) {
   // sockaddr_un, unix(7).
   constexpr size_t kLongestPath = 107;
   if (path_.string().size() > kLongestPath) {
-    throw connect_error(path_, error_code(ENAMETOOLONG, boost::system::generic_category()));
+    throw connect_error(path_, error_code(ENAMETOOLONG, boost::system::generic_category()), peer_);
   }
   error_code error;
   socket_.connect(path_.string(), error);
-  if (error) throw connect_error(path_, error);
+  if (error) throw connect_error(path_, error, peer_);
 }
 
 bool RpcClient::run(std::chrono::milliseconds timeout) {
@@ -57,8 +61,8 @@ void RpcClient::write_line(const std::string& line) {
   error_code result;
   asio::async_write(socket_, asio::buffer(line),
                     [&](const error_code& error, size_t) { result = error; });
-  if (!run(kTimeout)) throw ConnectError(path_.string() + ": switchd takes no request");
-  if (result) throw connect_error(path_, result);
+  if (!run(kTimeout)) throw ConnectError(path_.string() + ": " + peer_ + " takes no request");
+  if (result) throw connect_error(path_, result, peer_);
 }
 
 std::optional<json> RpcClient::read_object(std::chrono::milliseconds timeout) {
@@ -72,12 +76,12 @@ std::optional<json> RpcClient::read_object(std::chrono::milliseconds timeout) {
   const bool finished = run(timeout);
   if (!finished && length == 0) return std::nullopt;
   if (result == asio::error::eof) {
-    throw ConnectError(path_.string() + ": switchd closed the connection; its log says why");
+    throw ConnectError(path_.string() + ": " + peer_ + " closed the connection; its log says why");
   }
-  if (result) throw connect_error(path_, result);
+  if (result) throw connect_error(path_, result, peer_);
   json object = json::parse(input_.substr(0, length), nullptr, false);
   input_.erase(0, length);
-  if (!object.is_object()) throw ConnectError(path_.string() + ": that is not switchd's answer");
+  if (!object.is_object()) throw ConnectError(path_.string() + ": that is no answer of " + peer_);
   return object;
 }
 
@@ -87,10 +91,14 @@ json RpcClient::call(const std::string& method, json params) {
       {"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", std::move(params)}};
   write_line(request.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
   while (true) {
-    const auto answer = read_object(kTimeout);
+    const auto answer = read_object(timeout_);
     if (!answer) {
-      throw ConnectError(path_.string() + ": switchd does not answer within " +
-                         std::to_string(kTimeout.count()) + " s");
+      throw ConnectError(path_.string() + ": " + peer_ + " does not answer within " +
+                         std::to_string(timeout_.count()) + " s");
+    }
+    if (answer->contains("method")) {
+      if (on_event_) on_event_(answer->value("params", json::object()));
+      continue;
     }
     if (const auto error = answer->find("error"); error != answer->end()) {
       throw RpcError(error->value("code", 0), error->value("message", std::string()));

@@ -1,4 +1,4 @@
-// A JSON-RPC 2.0 client of the control socket, one call at a time.
+// A JSON-RPC 2.0 client of a control socket, switchd's or another program's, one call at a time.
 //
 // Threads: one thread an object. Errors: ConnectError when nobody answers there (path, cause and
 // remedy in what()), RpcError when the switch refuses.
@@ -8,10 +8,12 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace client {
 
@@ -33,9 +35,17 @@ class RpcClient {
  public:
   static constexpr std::chrono::seconds kTimeout{10};
 
-  explicit RpcClient(std::filesystem::path socket);
+  // `peer` is who answers there, for errors.
+  explicit RpcClient(std::filesystem::path socket, std::string peer = "switchd");
 
-  // The result of `method`; notifications that come in between are dropped.
+  // For a peer whose calls take longer than kTimeout.
+  void timeout(std::chrono::seconds timeout) { timeout_ = timeout; }
+  // Told the params of notifications that come while a call is waited for; else they are dropped.
+  void on_event(std::function<void(const nlohmann::json&)> handler) {
+    on_event_ = std::move(handler);
+  }
+
+  // The result of `method`.
   nlohmann::json call(const std::string& method, nlohmann::json params = nlohmann::json::object());
 
   // The params of the next notification; nothing when none came in time.
@@ -48,6 +58,9 @@ class RpcClient {
   bool run(std::chrono::milliseconds timeout);
 
   std::filesystem::path path_;
+  std::string peer_;
+  std::chrono::seconds timeout_ = kTimeout;
+  std::function<void(const nlohmann::json&)> on_event_;
   boost::asio::io_context loop_;
   boost::asio::local::stream_protocol::socket socket_;
   std::string input_;
