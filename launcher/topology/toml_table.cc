@@ -39,7 +39,7 @@ std::string TomlTable::origin() const {
 std::string TomlTable::origin(const std::string& key) const {
   const auto found = table_->find(key);
   if (found == table_->end())
-    return origin() + ": " + (name_.empty() ? "" : name_ + ": ") + "key '" + key + "'";
+    return origin() + ": " + (name_.empty() ? "" : "[" + name_ + "]: ") + "key '" + key + "'";
   return file_.string() + ":" + std::to_string(found->first.source().begin.line) + ": key '" + key +
          "'";
 }

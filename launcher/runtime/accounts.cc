@@ -1,0 +1,51 @@
+#include "runtime/accounts.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "runtime/error.h"
+#include "runtime/file_descriptor.h"
+
+namespace launcher {
+
+bool may_access(const std::optional<Credentials>& user, const std::filesystem::path& path,
+                int mode) {
+  if (!user) return access(path.c_str(), mode) == 0;
+  const pid_t pid = fork();
+  if (pid < 0) throw LaunchError(std::string("fork: ") + std::strerror(errno));
+  if (pid == 0) {
+    const bool became = setgroups(user->groups.size(), user->groups.data()) == 0 &&
+                        setresgid(user->gid, user->gid, user->gid) == 0 &&
+                        setresuid(user->uid, user->uid, user->uid) == 0;
+    _exit(became && access(path.c_str(), mode) == 0 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void give_socket(const std::filesystem::path& path, const Credentials& user) {
+  const FileDescriptor file(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat facts {};
+  if (!file || fstat(file.get(), &facts) != 0) {
+    throw LaunchError(path.string() + ": " + std::strerror(errno));
+  }
+  if (!S_ISSOCK(facts.st_mode) || facts.st_nlink != 1) {
+    throw LaunchError(path.string() + ": is not the socket that the switch made");
+  }
+  const std::string handle = "/proc/self/fd/" + std::to_string(file.get());
+  if (chmod(handle.c_str(), 0600) != 0 ||
+      fchownat(file.get(), "", user.uid, user.gid, AT_EMPTY_PATH) != 0) {
+    throw LaunchError(path.string() + ": cannot be given to user " + std::to_string(user.uid) +
+                      ": " + std::strerror(errno));
+  }
+}
+
+}  // namespace launcher

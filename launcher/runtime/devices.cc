@@ -1,0 +1,127 @@
+#include "runtime/devices.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "runtime/error.h"
+#include "runtime/programs.h"
+
+namespace launcher {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+bool is_bound(const std::string& address) {
+  std::error_code error;
+  const fs::path driver = "/sys/bus/pci/devices/" + address + "/driver";
+  return fs::read_symlink(driver, error).filename() == "vfio-pci";
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+Devices::Devices(boost::asio::io_context& loop, Progress& progress, fs::path vfio_setup,
+                 fs::path record)
+    : loop_(loop),
+      progress_(progress),
+      program_(std::move(vfio_setup)),
+      record_(std::move(record)) {
+  std::ifstream stream(record_);
+  if (!stream) return;
+  const json left = json::parse(stream, nullptr, false);
+  if (!left.is_array()) return;
+  for (const json& address : left) {
+    if (address.is_string()) taken_.insert(address.get<std::string>());
+  }
+}
+
+void Devices::save() const {
+  if (taken_.empty()) {
+    fs::remove(record_);
+    return;
+  }
+  const fs::path fresh = record_.string() + ".new";
+  std::ofstream(fresh) << json(taken_).dump() << "\n";
+  fs::rename(fresh, record_);
+}
+
+Task<std::string> Devices::vfio_setup(std::vector<std::string> arguments) {
+  const fs::path program = find_program("vfio-setup", program_, "--vfio-setup");
+  std::string command = "vfio-setup";
+  for (const std::string& argument : arguments) command += " " + argument;
+  arguments.insert(arguments.begin(), program.string());
+  const ToolResult result = co_await run_tool(loop_, std::move(arguments));
+  if (!result.succeeded) {
+    std::string words = result.error.empty() ? result.output : result.error;
+    while (!words.empty() && words.back() == '\n') words.pop_back();
+    throw LaunchError("`" + command + "` failed: " + words);
+  }
+  co_return result.output;
+}
+
+Task<std::string> Devices::choose() {
+  std::vector<std::string> words{"list", "--json"};
+  const std::string text = co_await vfio_setup(std::move(words));
+  const json list = json::parse(text, nullptr, false);
+  std::vector<std::string> able, bound;
+  for (const json& device : list.is_object() ? list.value("devices", json::array()) : json()) {
+    const std::string address = device.value("address", "");
+    if (!device.value("nic", false)) continue;
+    if (is_bound(address)) bound.push_back(address);
+    if (device.value("verdict", json::object()).value("can_be_passed", false)) {
+      able.push_back(address);
+    }
+  }
+  if (bound.size() == 1) co_return bound[0];
+  if (able.size() == 1) co_return able[0];
+  std::string names;
+  for (const std::string& address : able) names += (names.empty() ? "" : ", ") + address;
+  throw LaunchError(able.empty() ? "devices = \"auto\": no NIC can be passed; `vfio-setup list` "
+                                   "says why"
+                                 : "devices = \"auto\": several NICs can be passed (" + names +
+                                       "); name one");
+}
+
+Task<std::string> Devices::take(std::string vm, std::string device, std::optional<uid_t> uid) {
+  std::string address = device;
+  if (device == "auto") address = co_await choose();
+  if (!fs::exists("/sys/bus/pci/devices/" + address)) {
+    throw LaunchError("there is no PCI device " + address + "; `vfio-setup list` names NICs");
+  }
+  const bool was_bound = is_bound(address);
+  if (was_bound && !uid) co_return address;
+  if (!was_bound) {
+    // Noted first: a launcher that is killed in between leaves a note too many, which is harmless.
+    taken_.insert(address);
+    save();
+  }
+  std::vector<std::string> arguments{"bind", address};
+  if (uid) {
+    arguments.push_back("--user");
+    arguments.push_back(std::to_string(*uid));
+  }
+  const std::string said = co_await vfio_setup(std::move(arguments));
+  progress_.say(vm, first_line(said));
+  co_return address;
+}
+
+Task<> Devices::give_back(std::string address) {
+  if (!taken_.contains(address)) co_return;
+  std::vector<std::string> words{"restore", address};
+  const std::string said = co_await vfio_setup(std::move(words));
+  taken_.erase(address);
+  save();
+  progress_.say("", address + " given back to the host");
+}
+
+Task<> Devices::give_back_all() {
+  const std::set<std::string> all = taken_;
+  for (const std::string& address : all) co_await give_back(address);
+}
+
+}  // namespace launcher

@@ -1,0 +1,44 @@
+// PCI devices of VMs: taken from the host with `vfio-setup bind`, given back with `vfio-setup
+// restore` when it was this topology that took them. One that is bound to vfio-pci already is used
+// and left alone.
+//
+// What was taken stands in a file, so that the launcher after one that was killed gives it back.
+//
+// Threads: the event loop's. Errors: LaunchError in vfio-setup's own words.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "runtime/progress.h"
+#include "runtime/task.h"
+
+namespace launcher {
+
+class Devices {
+ public:
+  Devices(boost::asio::io_context& loop, Progress& progress, std::filesystem::path vfio_setup,
+          std::filesystem::path record);
+
+  // `device` is a PCI address or "auto"; the address. `uid` will own /dev/vfio/GROUP.
+  Task<std::string> take(std::string vm, std::string device, std::optional<uid_t> uid);
+  // Nothing happens to a device that was not taken.
+  Task<> give_back(std::string address);
+  Task<> give_back_all();
+
+ private:
+  Task<std::string> choose();
+  Task<std::string> vfio_setup(std::vector<std::string> arguments);
+  void save() const;
+
+  boost::asio::io_context& loop_;
+  Progress& progress_;
+  std::filesystem::path program_;  // empty: looked for when it is needed
+  std::filesystem::path record_;
+  std::set<std::string> taken_;
+};
+
+}  // namespace launcher

@@ -1,0 +1,15 @@
+// What the kernel says of Landlock (landlock(7)). cloud-hypervisor needs ABI 3, Linux 6.2.
+#pragma once
+
+#include "topology/topology.h"
+
+namespace launcher {
+
+inline constexpr int kNeededLandlockAbi = 3;
+
+int landlock_abi();  // 0: none
+
+// Whether the VM's VMM is to use it. Throws LaunchError when it is wanted and cannot be had.
+bool use_landlock(const VmConfig& vm);
+
+}  // namespace launcher

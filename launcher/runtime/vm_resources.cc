@@ -1,0 +1,115 @@
+#include "runtime/vm_resources.h"
+
+#include <algorithm>
+
+#include "runtime/error.h"
+#include "runtime/landlock.h"
+#include "runtime/programs.h"
+
+namespace launcher {
+
+namespace fs = std::filesystem;
+
+VmResources::VmResources(Host& host, const VmConfig& vm)
+    : host_(host), vm_(vm), nets_(vm.nets), wanted_(vm.devices) {}
+
+Task<VmSpec> VmResources::prepare() {
+  const VmmDriver& driver = host_.find_driver(vm_.vmm);
+  VmSpec spec;
+  spec.name = vm_.name;
+  spec.program = find_program(driver.program, vm_.vmm_program, vm_.origin + ": key 'vmm_program'");
+  spec.directory = host_.state.vm(vm_.name);
+  spec.command_line = vm_.command_line.empty() ? "console=ttyS0 quiet panic=-1 hostname=" + vm_.name
+                                               : vm_.command_line;
+  spec.cpus = vm_.cpus;
+  spec.memory = vm_.memory;
+  spec.landlock = use_landlock(vm_);
+  user_ = host_.users.user_of(host_.topology.name + "/" + vm_.name, vm_.user);
+  StateDirectory::make_private(spec.directory, 0700, user_);
+  files_ = std::make_unique<VmFiles>(host_.topology, vm_, spec.directory, user_);
+  files_->prepare(spec);
+  std::vector<std::string> devices = devices_.empty() ? wanted_ : devices_;
+  for (const std::string& device : devices) {
+    std::string address = device;
+    address = co_await take_device(std::move(address));
+    spec.devices.push_back(address);
+  }
+  for (const NetConfig& net : nets_) {
+    NetConfig copy = net;
+    VmNet made = co_await add_net(std::move(copy));
+    spec.nets.push_back(std::move(made));
+  }
+  co_return spec;
+}
+
+Task<VmNet> VmResources::add_net(NetConfig config) {
+  VmPort port;
+  size_t number = 0;
+  const auto taken = [&](const VmPort& other) { return other.id == port.id; };
+  do {
+    port.id = "net" + std::to_string(number++);
+  } while (std::any_of(ports_.begin(), ports_.end(), taken));
+  port.name = vm_.name + "." + port.id;
+  port.config = config;
+  PortWish wish;
+  wish.name = port.name;
+  wish.isolated = config.isolated;
+  wish.mac = config.mac;
+  wish.user = user_;
+  VmNet net;
+  net.socket = co_await segment(config.segment).add_port(std::move(wish));
+  net.id = port.id;
+  net.mac = config.mac;
+  net.mtu = config.mtu;
+  net.queues = config.queues;
+  ports_.push_back(std::move(port));
+  co_return net;
+}
+
+Task<bool> VmResources::remove_net(std::string id) {
+  for (size_t index = 0; index < ports_.size(); ++index) {
+    if (ports_[index].id != id) continue;
+    const VmPort port = ports_[index];
+    ports_.erase(ports_.begin() + static_cast<std::ptrdiff_t>(index));
+    std::string name = port.name;
+    co_await segment(port.config.segment).remove_port(std::move(name));
+    co_return true;
+  }
+  co_return false;
+}
+
+Task<std::string> VmResources::take_device(std::string device) {
+  std::optional<uid_t> uid;
+  if (user_) uid = user_->uid;
+  std::string vm = vm_.name;
+  std::string address = co_await host_.devices.take(std::move(vm), std::move(device), uid);
+  if (std::find(devices_.begin(), devices_.end(), address) == devices_.end()) {
+    devices_.push_back(address);
+  }
+  co_return address;
+}
+
+Task<> VmResources::release(bool with_devices) {
+  while (!ports_.empty()) {
+    std::string id = ports_.back().id;
+    co_await remove_net(std::move(id));
+  }
+  if (files_) files_->give_back();
+  files_.reset();
+  std::error_code error;
+  fs::remove_all(host_.state.vm(vm_.name), error);
+  if (!with_devices) co_return;
+  while (!devices_.empty()) {
+    std::string address = devices_.back();
+    devices_.pop_back();
+    std::string problem;
+    try {
+      co_await host_.devices.give_back(std::move(address));
+    } catch (const std::exception& failure) {
+      problem = failure.what();
+    }
+    if (!problem.empty()) host_.progress.warn(vm_.name, problem);
+  }
+}
+
+}  // namespace launcher

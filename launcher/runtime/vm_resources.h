@@ -1,0 +1,54 @@
+// Everything a VM has besides its process: directory, files, ports, devices.
+//
+// Threads: the event loop's. Errors: LaunchError; what was taken so far is then released by
+// release().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/host.h"
+#include "runtime/vm_files.h"
+
+namespace launcher {
+
+struct VmPort {
+  std::string id;    // the VMM's name of the interface: net0
+  std::string name;  // of the port: VM.net0
+  NetConfig config;
+};
+
+class VmResources {
+ public:
+  VmResources(Host& host, const VmConfig& vm);
+
+  Task<VmSpec> prepare();
+  // Devices stay taken over a restart, so that the host does not get them for a moment.
+  Task<> release(bool with_devices);
+
+  Task<VmNet> add_net(NetConfig config);
+  // By its id; false: there is none.
+  Task<bool> remove_net(std::string id);
+  // For a VM that runs. The address.
+  Task<std::string> take_device(std::string device);
+
+  const std::optional<Credentials>& user() const { return user_; }
+  const std::vector<VmPort>& ports() const { return ports_; }
+  const std::vector<std::string>& devices() const { return devices_; }
+
+ private:
+  Segment& segment(const std::string& name) const { return *host_.segments.at(name); }
+
+  Host& host_;
+  const VmConfig& vm_;
+  std::optional<Credentials> user_;
+  std::unique_ptr<VmFiles> files_;
+  std::vector<VmPort> ports_;
+  std::vector<NetConfig> nets_;       // the file's and those added later
+  std::vector<std::string> wanted_;   // devices by address, or "auto"
+  std::vector<std::string> devices_;  // taken
+};
+
+}  // namespace launcher
