@@ -28,7 +28,7 @@ class Install(unittest.TestCase):
         run(CMAKE, "--install", BUILD, "--prefix", cls.prefix)
 
     def test_programs_run_from_there(self):
-        for program in ("switchd", "switchctl"):
+        for program in ("switchd", "switchctl", "launcher"):
             self.assertIn("Usage", run(self.prefix / "bin" / program, "--help"))
 
     def test_systemd_takes_the_unit(self):
@@ -36,14 +36,24 @@ class Install(unittest.TestCase):
         self.assertEqual(run("systemd-analyze", "verify", "--man=no", unit), "")
         self.assertIn("SystemCallFilter=@system-service\n", unit.read_text())
 
-    def test_s6_takes_the_service(self):
-        service = self.prefix / "share/switchd/s6/switchd"
-        self.assertTrue(os.access(service / "run", os.X_OK))
-        run("sh", "-n", service / "run")
-        self.assertIn(f"{self.prefix}/bin/switchd", (service / "run").read_text())
-        descriptor = (service / "notification-fd").read_text().strip()
-        self.assertIn(f"--ready-fd {descriptor}", (service / "run").read_text())
-        self.assertEqual((service / "type").read_text(), "longrun\n")
+    def test_systemd_takes_the_launchers_units(self):
+        units = self.prefix / "lib/systemd/system"
+        for unit in ("launcher@lab.service", "launcher-vm@app.service"):
+            # A template is looked at as one of its instances.
+            instance = Path(self.directory.name) / unit
+            instance.write_text((units / (unit.split("@")[0] + "@.service")).read_text())
+            self.assertEqual(run("systemd-analyze", "verify", "--man=no",
+                                 units / "switchd.service", instance), "")
+
+    def test_s6_takes_the_services(self):
+        for name in ("switchd", "launcher"):
+            service = self.prefix / "share/switchd/s6" / name
+            self.assertTrue(os.access(service / "run", os.X_OK))
+            run("sh", "-n", service / "run")
+            self.assertIn(f"{self.prefix}/bin/{name}", (service / "run").read_text())
+            descriptor = (service / "notification-fd").read_text().strip()
+            self.assertIn(f"--ready-fd {descriptor}", (service / "run").read_text())
+            self.assertEqual((service / "type").read_text(), "longrun\n")
 
     def test_the_configuration_is_good_and_stays(self):
         configuration = self.prefix / "etc/switchd/switchd.toml"
@@ -56,9 +66,10 @@ class Install(unittest.TestCase):
     def test_documents_and_completion_are_there(self):
         for name in ("share/doc/switchd/control-api.md", "share/doc/switchd/LICENSE",
                      "share/doc/switchd/control-api.schema.json", "lib/sysusers.d/switchd.conf",
-                     "share/bash-completion/completions/switchctl"):
+                     "share/doc/switchd/topology.toml", "share/doc/switchd/launcher.md"):
             self.assertTrue((self.prefix / name).is_file(), name)
-        run("bash", "-n", self.prefix / "share/bash-completion/completions/switchctl")
+        for program in ("switchctl", "launcher"):
+            run("bash", "-n", self.prefix / "share/bash-completion/completions" / program)
 
 
 if __name__ == "__main__":
