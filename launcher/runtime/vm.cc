@@ -13,6 +13,7 @@ using std::chrono::seconds;
 
 // Above cloud-hypervisor's own 60 s, which it may spend waiting for a vhost-user socket.
 constexpr seconds kBootWithin{90};
+constexpr std::chrono::milliseconds kEndWithin{500};
 constexpr seconds kAnswerWithin{10};
 constexpr seconds kShutdownWithin{10};
 constexpr seconds kHotplugWithin{90};
@@ -94,9 +95,24 @@ Task<> Vm::bring_up() {
   VmProcess::Operation boot = [](Vmm& vmm) { return vmm.boot(); };
   std::function<std::string()> interrupted = [this] { return interruption(); };
   std::string what = "boot";
-  co_await process_->run(std::move(what), std::move(boot), kBootWithin, std::move(interrupted));
+  std::exception_ptr error;
+  try {
+    co_await process_->run(std::move(what), std::move(boot), kBootWithin, std::move(interrupted));
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (error) co_await explain(error);
   co_await await_ready();
   change(VmState::running);
+}
+
+// A VMM that ends closes its sockets first: how it ended says more than that they closed.
+Task<> Vm::explain(std::exception_ptr error) {
+  const auto deadline = Clock::now() + kEndWithin;
+  bool over = false;
+  if (interruption().empty()) over = co_await process_->ended(deadline);
+  if (over) throw LaunchError(process_->end_text());
+  std::rethrow_exception(error);
 }
 
 Task<bool> Vm::await_next_try(bool succeeded, milliseconds ran) {

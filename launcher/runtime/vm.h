@@ -59,6 +59,7 @@ class Vm {
   Task<> await_address(Clock::time_point deadline);
   Task<> watch_probe(std::shared_ptr<ProbeStop> stop);
   Task<> supervise();
+  Task<> explain(std::exception_ptr error);
   Task<bool> await_next_try(bool succeeded, std::chrono::milliseconds ran);
   Task<> end_process(bool politely);
   Task<> press_power_button();
