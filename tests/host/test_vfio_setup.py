@@ -37,6 +37,7 @@ class VfioSetup(VfioCase):
     def configure_far_nic(self) -> str:
         """Address by DHCP and a default route, as a host's own network has them."""
         address, interface = self.lease(), self.interface(FAR_NIC)
+        self.addCleanup(self.clear_far_nic)
         self.host.shell(f"ip address replace {address}/24 dev {interface}\n"
                         f"ip route replace default via 10.77.0.1 dev {interface} proto static")
         return interface
@@ -44,6 +45,11 @@ class VfioSetup(VfioCase):
     def clear_far_nic(self):
         interface = self.interface(FAR_NIC)
         self.host.shell(f"ip address flush dev {interface}; ip link set {interface} down")
+
+    def wait_for_far_machine(self):
+        """More than one try: a NIC just given back has no link for some seconds, and until then
+        the kernel answers that the gateway is unreachable."""
+        self.host.until(f"ping -c 1 -W 2 {FAR_ADDRESS}", timeout=60)
 
     def wait_for_driver(self, address: str, driver: str, timeout: float = 40):
         self.host.until(f"[ $(basename $(readlink /sys/bus/pci/devices/{address}/driver)) = {driver} ]",
@@ -174,7 +180,7 @@ class VfioSetup(VfioCase):
     def test_operator_who_loses_the_connection_gets_the_nic_back(self):
         """Terminal gone at the first byte, the NIC held by a VM, and one watcher killed."""
         interface = self.configure_far_nic()
-        self.host.run("ping", "-c", "1", "-W", "5", FAR_ADDRESS)
+        self.wait_for_far_machine()
         self.host.run("python3", "-c", LOSE_TERMINAL, VFIO_SETUP, "bind", FAR_NIC, "--force",
                       "--confirm-within", "8s")
         self.wait_for_driver(FAR_NIC, "vfio-pci")
@@ -184,9 +190,8 @@ class VfioSetup(VfioCase):
         self.assertIsNotNone(self.host.wait(holder, 5))
         self.assert_as_before(FAR_NIC)
         self.assertEqual(self.interface(FAR_NIC), interface)
-        self.host.run("ping", "-c", "1", "-w", "10", FAR_ADDRESS)
+        self.wait_for_far_machine()
         self.wait_for_no_watcher()
-        self.clear_far_nic()
 
     def test_confirmed_nic_stays(self):
         self.vfio("bind", FAR_NIC, "--confirm-within", "1h")
