@@ -60,9 +60,12 @@ Switch::Switch(boost::asio::io_context& loop, SwitchSettings settings)
   expect_watch();
 }
 
-// Ports first: their rings stop while workers still report quiescent states.
+// No frame is taken any more before the first port goes, or it would have nowhere to go to. Ports
+// before workers: their rings stop while workers still report quiescent states.
 Switch::~Switch() {
   handler_ = nullptr;
+  for (const auto& [name, port] : ports_) workers_->release(port->index());
+  publish();
   while (!ports_.empty()) remove_port(std::string(ports_.begin()->first), true);
 }
 

@@ -137,6 +137,12 @@ void Crowd::send(uint16_t from, uint16_t to, uint32_t size, const ChainShape& sh
   transmit(from, to, 0, size, shape);
 }
 
+bool Crowd::can_send(uint16_t from, uint16_t to, uint32_t size) {
+  frontend::TransmitQueue& queue = at(from).guest.transmit();
+  queue.reclaim();
+  return has_room(at(to), size) && queue.has_room({});
+}
+
 void Crowd::flood(uint16_t from, uint64_t destination, uint32_t size,
                   const std::vector<uint16_t>& receivers, const ChainShape& shape) {
   if (destination != flood_address_) settle();

@@ -59,6 +59,8 @@ class Crowd {
   // Every station makes its addresses known by broadcasts.
   void announce();
   void send(uint16_t from, uint16_t to, uint32_t size, const frontend::ChainShape& shape = {});
+  // Whether send() needs nothing of the switch first: both rings have room.
+  bool can_send(uint16_t from, uint16_t to, uint32_t size);
   // To a group or unknown address; it ought to arrive at `receivers`.
   void flood(uint16_t from, uint64_t destination, uint32_t size,
              const std::vector<uint16_t>& receivers, const frontend::ChainShape& shape = {});
