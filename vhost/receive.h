@@ -161,6 +161,7 @@ inline uint32_t ReceiveRing::prepare(const Batch& batch, std::span<const uint16_
     stage.id[i] = id;
     prefetch(&descriptors_[id]);
   }
+  prefetch_used(count);
   for (uint32_t i = 0; i < count; ++i) {
     const Descriptor buffer = read_descriptor(&descriptors_[stage.id[i]]);
     const uint32_t need = batch.length[slots[i]] + kNetHeaderBytes;

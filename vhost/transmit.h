@@ -87,9 +87,7 @@ inline unsigned TransmitRing::read_heads(Batch& batch, unsigned count) noexcept 
     batch.descriptor[batch.count + i] = id;
     prefetch(&descriptors_[id]);
   }
-  for (unsigned i = 0; i < count; i += 64 / sizeof(UsedElement)) {
-    prefetch_for_write(&used_entries_[(next_used_ + i) & mask_]);
-  }
+  prefetch_used(count);
   return count;
 }
 

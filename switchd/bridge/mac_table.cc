@@ -59,22 +59,26 @@ MacTable::Slot MacTable::slot_of(MacAddress address, uint64_t hash) noexcept {
 }
 
 // In the emptier of the two buckets; the first when they are alike.
+// In the first bucket, where a look-up begins, while it has plenty of room; else in the emptier
+// one.
 MacTable::Slot MacTable::free_slot(uint64_t hash) noexcept {
+  constexpr unsigned kPlenty = 3;
   Slot best;
   unsigned most = 0;
   for (const uint32_t index : {first_bucket(hash), second_bucket(hash)}) {
     Bucket& bucket = buckets_[index];
     unsigned empty = 0;
-    unsigned last = 0;
-    for (unsigned way = 0; way < kWays; ++way) {
+    unsigned first = 0;
+    for (unsigned way = kWays; way-- > 0;) {
       if (bucket.word[way].load(std::memory_order_relaxed) != 0) continue;
       ++empty;
-      last = way;
+      first = way;
     }
     if (empty > most) {
       most = empty;
-      best = {&bucket, last};
+      best = {&bucket, first};
     }
+    if (most >= kPlenty) break;
   }
   return best;
 }
