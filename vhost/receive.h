@@ -93,7 +93,7 @@ class ReceiveRing : public SplitRing {
     return __atomic_load_n(&avail_entries_[(next_avail_ + position) & mask_], __ATOMIC_RELAXED);
   }
   void use(uint32_t position, uint16_t id, uint32_t length) noexcept {
-    used_entries_[(next_used_ + position) & mask_] = {id, length};
+    write_used(position, id, length);
   }
 
   uint32_t prepare(const Batch& batch, std::span<const uint16_t> slots, uint32_t count,

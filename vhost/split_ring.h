@@ -86,6 +86,13 @@ class SplitRing {
     if (event_idx_) prefetch(used_event_);
   }
 
+  // One store of eight bytes; the entries are aligned to four.
+  void write_used(unsigned ahead, uint32_t id, uint32_t length) noexcept {
+    const uint64_t both = id | uint64_t{length} << 32;
+    static_assert(sizeof(both) == sizeof(UsedElement));
+    std::memcpy(&used_entries_[(next_used_ + ahead) & mask_], &both, sizeof(both));
+  }
+
   // Publishes what was written into the used ring, and tells whether the driver wants an interrupt
   // (virtio 1.2, 2.7.10).
   bool publish(uint16_t count) noexcept {

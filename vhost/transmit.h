@@ -268,7 +268,7 @@ inline void TransmitRing::copy_heads(Batch& batch, const Burst& burst, unsigned 
 
 inline bool TransmitRing::give_back(const Batch& batch, unsigned first, unsigned count) noexcept {
   for (unsigned i = 0; i < count; ++i) {
-    used_entries_[(next_used_ + i) & mask_] = {batch.descriptor[first + i], 0};
+    write_used(i, batch.descriptor[first + i], 0);
   }
   return publish(static_cast<uint16_t>(count));
 }

@@ -58,7 +58,6 @@ MacTable::Slot MacTable::slot_of(MacAddress address, uint64_t hash) noexcept {
   return {};
 }
 
-// In the emptier of the two buckets; the first when they are alike.
 // In the first bucket, where a look-up begins, while it has plenty of room; else in the emptier
 // one.
 MacTable::Slot MacTable::free_slot(uint64_t hash) noexcept {
