@@ -2,7 +2,7 @@
 //
 //   half     announces a payload and sends none of it, or half; hangs up at once or waits to be
 //            sent away
-//   tables   negotiates, then alternates two whole memory tables, hundreds of them
+//   tables   negotiates, then alternates two whole memory tables, twenty of them
 //   deaf     asks and asks and reads no answer
 //
 // Threads: the constructor and stop() on one; each attack has its own. Errors: whatever the switch
