@@ -141,7 +141,10 @@ std::string Device::start(uint16_t number) {
   if (!error.empty()) return error;
   queue.started = true;
   queue.ring->set_running(true);
-  if (number == kTransmitQueue) poller_.ring_started(port_, queue.kick.get());
+  if (number == kTransmitQueue && !poller_.ring_started(port_, queue.kick.get())) {
+    stop(number);
+    return "its kicks cannot be waited for; raise fs.epoll.max_user_watches (sysctl)";
+  }
   return {};
 }
 

@@ -15,8 +15,8 @@ class Poller {
   virtual void synchronize() noexcept = 0;
 
   // The port's transmit ring runs; its guest kicks `kick_fd`, which stays open until
-  // ring_stopped().
-  virtual void ring_started(uint16_t port, int kick_fd) noexcept = 0;
+  // ring_stopped(). False: it cannot be waited for, and a sleeping worker would miss its kicks.
+  [[nodiscard]] virtual bool ring_started(uint16_t port, int kick_fd) noexcept = 0;
   virtual void ring_stopped(uint16_t port, int kick_fd) noexcept = 0;
 };
 

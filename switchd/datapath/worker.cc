@@ -56,10 +56,9 @@ Worker::Worker(const WorkerSettings& settings, Publication& publication, bridge:
       context_(std::make_unique<TurnContext>(table)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       own_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!epoll_ || !own_event_) {
-    throw SwitchError(std::string("worker: no descriptors left: ") + std::strerror(errno));
+  if (!epoll_ || !own_event_ || !watch(own_event_.get())) {
+    throw SwitchError(std::string("worker: nothing to wait with: ") + std::strerror(errno));
   }
-  watch(own_event_.get());
 }
 
 Worker::~Worker() {
@@ -79,10 +78,10 @@ void Worker::stop() {
   thread_.join();
 }
 
-void Worker::watch(int kick_fd) noexcept {
+bool Worker::watch(int kick_fd) noexcept {
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLET;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, kick_fd, &event);
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, kick_fd, &event) == 0;
 }
 
 void Worker::unwatch(int kick_fd) noexcept {

@@ -52,7 +52,8 @@ class Worker {
   void start();  // returns when the thread takes part in QSBR; throws SwitchError
   void stop();
 
-  void watch(int kick_fd) noexcept;
+  // False: the kernel does not watch it.
+  [[nodiscard]] bool watch(int kick_fd) noexcept;
   void unwatch(int kick_fd) noexcept;
   void wake() noexcept;
 

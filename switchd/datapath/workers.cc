@@ -55,10 +55,11 @@ void Workers::publish(std::unique_ptr<Snapshot> next) {
   for (auto& worker : workers_) worker->wake();
 }
 
-void Workers::ring_started(uint16_t port, int kick_fd) noexcept {
+bool Workers::ring_started(uint16_t port, int kick_fd) noexcept {
   Worker& worker = *workers_[worker_of_[port]];
-  if (kick_fd >= 0) worker.watch(kick_fd);
+  const bool watched = kick_fd < 0 || worker.watch(kick_fd);
   worker.wake();
+  return watched;
 }
 
 void Workers::ring_stopped(uint16_t port, int kick_fd) noexcept {

@@ -37,7 +37,7 @@ class Workers final : public vhost::Poller {
 
   // vhost::Poller
   void synchronize() noexcept override { publication_.synchronize(); }
-  void ring_started(uint16_t port, int kick_fd) noexcept override;
+  [[nodiscard]] bool ring_started(uint16_t port, int kick_fd) noexcept override;
   void ring_stopped(uint16_t port, int kick_fd) noexcept override;
 
   PortCounters counters(uint16_t port) const;

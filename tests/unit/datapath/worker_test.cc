@@ -1,5 +1,6 @@
 // Real workers, real rings and eventfds: a driver that kicks only when it is asked to is always
 // served, however often the worker falls asleep in between.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -56,7 +57,7 @@ class WorkerTest : public ::testing::TestWithParam<bool> {
     ASSERT_EQ("",
               transmit_.attach(driver_->areas(), {index, index}, features, memory_.table(), -1));
     transmit_.set_running(true);
-    workers_->ring_started(0, kick_.get());
+    EXPECT_TRUE(workers_->ring_started(0, kick_.get()));
   }
   void stop_ring() {
     transmit_.set_running(false);
@@ -96,6 +97,11 @@ class WorkerTest : public ::testing::TestWithParam<bool> {
   std::unique_ptr<Workers> workers_;
   unsigned kicks_ = 0;
 };
+
+TEST_P(WorkerTest, KicksThatCannotBeWaitedForAreRefused) {
+  const vhost::UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  EXPECT_FALSE(workers_->ring_started(0, file.get())) << "epoll takes no regular files";
+}
 
 TEST_P(WorkerTest, NoWakeUpIsLost) {
   constexpr unsigned kRounds = 3000;
