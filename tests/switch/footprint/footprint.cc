@@ -8,7 +8,6 @@
 
 #include "bench/cpu.h"
 #include "bench/traffic.h"
-#include "lib/crowd.h"
 #include "lib/switch_process.h"
 
 namespace testbed {
@@ -90,23 +89,6 @@ RatioOfUsers throughput_as_nobody(unsigned rounds, double seconds) {
   std::sort(rates.begin(), rates.end());
   result.median_rate = rates.at(rates.size() / 2);
   return result;
-}
-
-double idle_share(double seconds) {
-  SwitchProcess process({"--port", "p0", "--port", "p1", "--poll", "adaptive"}, ordinary_user());
-  Crowd crowd;
-  for (unsigned i = 0; i < 2; ++i) {
-    frontend::GuestOptions options;
-    options.socket = process.socket(port_name(i));
-    crowd.add(port_name(i), options);
-  }
-  crowd.announce();
-  wait(0.1);  // longer than it looks for frames before it sleeps
-  const auto started = std::chrono::steady_clock::now();
-  const auto before = cpu_time_of(process.pid());
-  wait(seconds);
-  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started;
-  return (cpu_time_of(process.pid()) - before) / passed;
 }
 
 }  // namespace testbed

@@ -1,4 +1,4 @@
-// What a switch costs beside the frames it carries: rights, memory, a CPU when idle.
+// What a switch costs beside the frames it carries: rights and memory.
 //
 // Everything runs without hugepages; as root, the switch runs as user nobody from its first
 // instruction on (else as whoever calls). Threads: one, and the load's. Errors: TestbedError,
@@ -27,8 +27,5 @@ struct RatioOfUsers {
   double median() const { return ratios.at(ratios.size() / 2); }
 };
 RatioOfUsers throughput_as_nobody(unsigned rounds, double seconds);
-
-// Share of one core that two attached idle ports cost, polling adaptively.
-double idle_share(double seconds);
 
 }  // namespace testbed

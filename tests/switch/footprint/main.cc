@@ -11,7 +11,6 @@ namespace po = boost::program_options;
 
 constexpr double kLeastRatio = 0.97;
 constexpr uint64_t kMostKib = 64 * 1024;
-constexpr double kMostIdle = 0.01;
 #ifdef __SANITIZE_ADDRESS__
 constexpr bool kSanitized = true;  // shadow memory is not the switch's
 #else
@@ -20,7 +19,6 @@ constexpr bool kSanitized = false;
 
 struct Options {
   double seconds = 60;
-  double idle_seconds = 20;
   unsigned rounds = 21;
   bool untimed = false;
 };
@@ -57,27 +55,18 @@ bool throughput(const Options& options) {
   return say(options.untimed || result.median() >= kLeastRatio, "at least 0.97");
 }
 
-bool idle(const Options& options) {
-  const double share = testbed::idle_share(options.idle_seconds);
-  std::cout << std::setprecision(3) << "two attached idle ports, poll=adaptive: " << share * 100
-            << " % of a core over " << options.idle_seconds << " s";
-  return say(options.untimed || share < kMostIdle, "below 1 %");
-}
-
 int measure(int argc, char** argv) {
   Options options;
   po::options_description description(
-      "switch_footprint measures what a switchd of its own costs: memory, rights, a CPU when "
-      "idle.\n"
+      "switch_footprint measures what a switchd of its own costs: memory and "
+      "rights.\n"
       "Options");
   description.add_options()("help,h", "this text")(
       "seconds", po::value(&options.seconds)->default_value(options.seconds),
       "of traffic before memory is looked at")(
-      "idle-seconds", po::value(&options.idle_seconds)->default_value(options.idle_seconds),
-      "that the idle switch is watched")("rounds",
-                                         po::value(&options.rounds)->default_value(options.rounds),
-                                         "pairs of rounds as root and as nobody")(
-      "untimed", po::bool_switch(&options.untimed), "times and rates are printed and not judged");
+      "rounds", po::value(&options.rounds)->default_value(options.rounds),
+      "pairs of rounds as root and as nobody")("untimed", po::bool_switch(&options.untimed),
+                                               "times and rates are printed and not judged");
   po::variables_map values;
   po::store(po::parse_command_line(argc, argv, description), values);
   po::notify(values);
@@ -87,8 +76,7 @@ int measure(int argc, char** argv) {
   }
   if (options.rounds == 0) throw po::error("--rounds: 1 at least");
   std::cout << std::fixed;
-  bool good = idle(options);
-  good &= throughput(options);
+  bool good = throughput(options);
   for (const unsigned ports : {2u, 64u}) good &= memory(ports, options);
   return good ? 0 : 1;
 }
