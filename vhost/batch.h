@@ -8,6 +8,9 @@
 // The head always has the 12-byte header, whatever the sender's form: it is the form nearly every
 // receiver wants, so that head and tail are one run of bytes to copy.
 //
+// Frames that ask for an offload are marked (`needs`); a batch without one says so (`any_needs`),
+// and then nothing of that is looked at.
+//
 // Threads: belongs to one worker. Size: some 110 KiB, of which a turn touches what it uses.
 #pragma once
 
@@ -15,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "vhost/offload.h"
 #include "vhost/virtio.h"
 
 namespace vhost {
@@ -24,9 +28,9 @@ inline constexpr unsigned kHeadFrameBytes = kHeadBytes - kNetHeaderBytes;
 inline constexpr unsigned kEthernetHeaderBytes = 14;  // IEEE 802.3-2018, 3.1.1
 // The largest frame that passes: MTU 9216, Ethernet header, one VLAN tag.
 inline constexpr unsigned kMaxFrameBytes = 9216 + kEthernetHeaderBytes + 4;
-
-// What is wrong with a frame as the guest sent it.
-enum class FrameFault : uint8_t { none, malformed, header, runt, oversize };
+// The largest TCP segment that is still to be cut: 65,550 bytes, which is what a receiver's buffers
+// hold (virtio 1.2, 5.1.6.3.1), and one VLAN tag.
+inline constexpr unsigned kMaxSegmentBytes = 65550 + 4;
 
 struct Segment {
   const uint8_t* data;
@@ -55,9 +59,19 @@ struct Batch {
   std::array<Tail, kCapacity> tail;
   std::array<Segment, kSegments> segments;
 
+  bool any_needs = false;                  // else the next two mean nothing
+  std::array<uint8_t, kCapacity> needs;    // offload bits; 0: the frame is as it should arrive
+  std::array<Offload, kCapacity> offload;  // of frames with needs
+
   void clear() noexcept {
     count = 0;
     segments_used = 0;
+    any_needs = false;
+  }
+  void set_needs(unsigned slot, uint8_t bits) noexcept {
+    if (!any_needs) needs.fill(0);
+    any_needs = true;
+    needs[slot] = bits;
   }
   bool has_room_for(unsigned frames, unsigned pieces) const noexcept {
     return count + frames <= kCapacity && segments_used + pieces <= kSegments;

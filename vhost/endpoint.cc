@@ -15,8 +15,11 @@ class Endpoint::Impl {
         settings_(std::move(settings)),
         observer_(std::move(observer)),
         device_(poller, settings_.port, transmit_, receive_, device_observer()) {
+    transmit_.limit_frames(FrameLimit(settings_.mtu));
+    receive_.limit_frames(FrameLimit(settings_.mtu));
+    const bool mtu = settings_.mtu.has_value();
     backend::add({settings_.private_socket,
-                  {kOfferedFeatures, kOfferedProtocolFeatures},
+                  {offered_features(mtu), offered_protocol_features(mtu)},
                   &device_,
                   [this] { return admits(); },
                   [this] { on_main([this] { door_->backend_released(); }); }});
@@ -71,8 +74,9 @@ class Endpoint::Impl {
     door.public_socket = settings_.socket;
     door.private_socket = settings_.private_socket;
     door.access = settings_.access;
-    door.features = kOfferedFeatures;
-    door.protocol_features = kOfferedProtocolFeatures;
+    door.features = offered_features(settings_.mtu.has_value());
+    door.protocol_features = offered_protocol_features(settings_.mtu.has_value());
+    door.largest_mtu = settings_.mtu.value_or(0);
     return door;
   }
 

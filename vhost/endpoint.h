@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct EndpointSettings {
   SocketAccess access;
   std::filesystem::path private_socket;  // in a directory of this process alone
   uint16_t port = 0;                     // as the Poller knows it
+  std::optional<uint16_t> mtu;           // offered to the guest and held to; 1280 to 9216
 };
 
 struct EndpointObserver {

@@ -8,6 +8,10 @@
 // (virtio 1.2, 5.1.6.4). Buffers are taken only when the frame fits: a frame that does not costs
 // the guest that frame and nothing else.
 //
+// A frame that asks for an offload which this driver did not negotiate goes the careful way too:
+// its checksum is completed, or it is cut (receive_offload.h). Each frame of a segment that is cut
+// is a delivery of its own; the first that finds no room takes the rest of its segment with it.
+//
 // A delivery walks at most kLinksPerDelivery links and one frame's more, whatever the guest makes
 // of its buffers: frames beyond that find no buffer. Others wait no longer for a hostile receiver.
 //
@@ -21,24 +25,45 @@
 
 #include "vhost/batch.h"
 #include "vhost/copy.h"
+#include "vhost/frame_limit.h"
+#include "vhost/frame_reader.h"
+#include "vhost/offload.h"
+#include "vhost/piece_writer.h"
+#include "vhost/segmenter.h"
 #include "vhost/split_ring.h"
 
 namespace vhost {
 
-// What became of the frames of one list: their sum is the length of the list.
+// What became of the frames of one list: attempted = delivered + no_guest + no_buffer + too_small +
+// malformed + oversize. That is the length of the list, and for each segment that was cut one less
+// than the frames it makes.
 struct Delivery {
+  uint32_t attempted = 0;
   uint32_t delivered = 0;
   uint32_t no_guest = 0;
   uint32_t no_buffer = 0;
   uint32_t too_small = 0;
   uint32_t malformed = 0;
-  uint32_t tally = 0;  // sum of `tallies` of the delivered frames
-  uint64_t bytes = 0;  // delivered, without headers
+  uint32_t oversize = 0;
+  uint32_t completed = 0;   // frames whose checksum was completed here
+  uint32_t whole = 0;       // segments delivered as they were
+  uint32_t whole_long = 0;  // of these, longer than kLongSegmentBytes
+  uint32_t cut = 0;         // segments cut here, of which at least one frame was delivered
+  uint32_t cut_into = 0;    // frames delivered of these
+  uint32_t tally = 0;       // sum of `tallies` of the delivered frames
+  uint64_t bytes = 0;       // delivered, without headers
   bool interrupt = false;
 };
 
 class ReceiveRing : public SplitRing {
  public:
+  static constexpr uint32_t kLongSegmentBytes = 60 * 1024;
+  // Frames of one delivery, at the most: callers add up classes of frames in ten bits.
+  static constexpr uint32_t kMostDelivered = 1023;
+
+  // REQUIRES: stopped.
+  void limit_frames(const FrameLimit& limit) noexcept { limit_ = limit; }
+
   // `tallies[slot]` is added up over what was delivered; its meaning is the caller's.
   Delivery deliver(const Batch& batch, std::span<const uint16_t> slots,
                    const uint32_t* tallies) noexcept;
@@ -58,10 +83,6 @@ class ReceiveRing : public SplitRing {
     uint16_t id[Batch::kCapacity];
     uint8_t* at[Batch::kCapacity];  // nullptr: this frame and the rest go the careful way
   };
-  struct Piece {
-    uint8_t* data;
-    uint32_t length;
-  };
   // Where one frame goes, piece by piece.
   struct Plan {
     uint32_t buffers = 0;
@@ -73,6 +94,14 @@ class ReceiveRing : public SplitRing {
     Piece piece[kMostPieces];
   };
   enum class Outcome : uint8_t { delivered, no_buffer, too_small, malformed };
+  // A delivery on the careful way.
+  struct Careful {
+    const Batch& batch;
+    uint32_t available;
+    uint32_t taken;  // buffers
+    Delivery& result;
+    Plan& plan;
+  };
 
   class Guard {
    public:
@@ -102,10 +131,22 @@ class ReceiveRing : public SplitRing {
                 const Stage& stage, const uint32_t* tallies, Delivery& result) noexcept;
   uint32_t fill_carefully(const Batch& batch, std::span<const uint16_t> slots, uint32_t taken,
                           uint32_t available, const uint32_t* tallies, Delivery& result) noexcept;
+  void put_carefully(Careful& work, unsigned slot, uint32_t tally) noexcept;
+  void cut(Careful& work, unsigned slot, uint32_t tally) noexcept;
+  bool find_room(Careful& work, uint32_t length, uint32_t fates) noexcept;
+  void claim(Careful& work, uint32_t length, uint32_t tally) noexcept;
   Outcome plan(uint32_t taken, uint32_t available, uint64_t need, Plan& out) noexcept;
   bool add_buffer(uint16_t head, Plan& out) noexcept;
-  void write(const Batch& batch, unsigned slot, const Plan& where) noexcept;
+  void write(const Batch& batch, unsigned slot, const Plan& where) const noexcept;
+  void write_completed(const Batch& batch, unsigned slot, const Plan& where) const noexcept;
 
+  uint8_t missing(const Batch& batch, unsigned slot) const noexcept {
+    return batch.any_needs ? batch.needs[slot] & static_cast<uint8_t>(~accepts_) : uint8_t{0};
+  }
+  uint32_t count_whole(const Batch& batch, std::span<const uint16_t> slots) const noexcept;
+  static void note_segment(const Batch& batch, unsigned slot, Delivery& result) noexcept;
+
+  FrameLimit limit_;
   alignas(64) std::atomic<bool> lock_{false};
 };
 
@@ -126,15 +167,21 @@ inline Delivery ReceiveRing::deliver(const Batch& batch, std::span<const uint16_
                                      const uint32_t* tallies) noexcept {
   Delivery result;
   const auto wanted = static_cast<uint32_t>(slots.size());
+  result.attempted = wanted;
   const Guard guard(lock_);
   if (!running()) {
     result.no_guest = wanted;
     return result;
   }
-  const uint32_t have = available();
+  const uint32_t have = std::min<uint32_t>(available(), kMostDelivered);
+  const bool plain = !batch.any_needs;
+  const uint32_t simple = plain ? wanted : count_whole(batch, slots);
   Stage stage;
-  const uint32_t staged = prepare(batch, slots, std::min(wanted, have), stage);
+  const uint32_t staged = prepare(batch, slots, std::min(simple, have), stage);
   uint32_t taken = fill(batch, slots, staged, stage, tallies, result);
+  if (__builtin_expect(!plain, 0)) {
+    for (const uint16_t slot : slots.first(taken)) note_segment(batch, slot, result);
+  }
   if (taken < wanted && taken < have && running()) {
     taken = fill_carefully(batch, slots.subspan(taken), taken, have, tallies, result);
   } else {
@@ -151,6 +198,7 @@ inline Delivery ReceiveRing::deliver(const Batch& batch, std::span<const uint16_
 inline uint32_t ReceiveRing::prepare(const Batch& batch, std::span<const uint16_t> slots,
                                      uint32_t count, Stage& stage) noexcept {
   if (header_bytes_ != kNetHeaderBytes) return 0;
+  const uint32_t most = kNetHeaderBytes + limit_.least();
   for (uint32_t i = 0; i < count; ++i) {
     const uint16_t id = head_at(i);
     if (__builtin_expect(id >= size_, 0)) {
@@ -166,7 +214,8 @@ inline uint32_t ReceiveRing::prepare(const Batch& batch, std::span<const uint16_
     const Descriptor buffer = read_descriptor(&descriptors_[stage.id[i]]);
     const uint32_t need = batch.length[slots[i]] + kNetHeaderBytes;
     constexpr uint16_t kShape = kDescNext | kDescWrite | kDescIndirect;
-    if (__builtin_expect((buffer.flags & kShape) != kDescWrite || buffer.length < need, 0)) {
+    if (__builtin_expect(
+            (buffer.flags & kShape) != kDescWrite || std::min(buffer.length, most) < need, 0)) {
       return i;
     }
     uint8_t* at = memory_.translate(buffer.address, buffer.length);
@@ -205,31 +254,60 @@ inline uint32_t ReceiveRing::fill_carefully(const Batch& batch, std::span<const 
                                             uint32_t taken, uint32_t available,
                                             const uint32_t* tallies, Delivery& result) noexcept {
   Plan where;
+  Careful work{batch, available, taken, result, where};
   for (const uint16_t slot : slots) {
-    const uint64_t need = uint64_t{batch.length[slot]} + header_bytes_;
-    const Outcome outcome = plan(taken, available, need, where);
-    result.no_buffer += outcome == Outcome::no_buffer;
-    result.too_small += outcome == Outcome::too_small;
-    result.malformed += outcome == Outcome::malformed;
-    if (outcome == Outcome::malformed) {
-      // Given back empty, or the ring would be stuck at them for ever.
-      for (uint32_t i = 0; i < where.buffers; ++i) use(taken + i, where.id[i], 0);
-      taken += where.buffers;
+    if (__builtin_expect(!limit_.allows(batch, slot), 0)) {
+      ++result.oversize;
+    } else if ((missing(batch, slot) & offload::kSegments) != 0) {
+      cut(work, slot, tallies[slot]);
+    } else {
+      put_carefully(work, slot, tallies[slot]);
     }
-    if (outcome != Outcome::delivered) continue;
-    write(batch, slot, where);
-    uint64_t left = need;
-    for (uint32_t i = 0; i < where.buffers; ++i) {
-      const auto part = static_cast<uint32_t>(std::min<uint64_t>(left, where.buffer_capacity[i]));
-      use(taken + i, where.id[i], part);
-      left -= part;
-    }
-    taken += where.buffers;
-    ++result.delivered;
-    result.bytes += batch.length[slot];
-    result.tally += tallies[slot];
   }
-  return taken;
+  return work.taken;
+}
+
+inline void ReceiveRing::put_carefully(Careful& work, unsigned slot, uint32_t tally) noexcept {
+  const uint32_t length = work.batch.length[slot];
+  if (!find_room(work, length, 1)) return;
+  if (missing(work.batch, slot) != 0) {
+    write_completed(work.batch, slot, work.plan);
+    ++work.result.completed;
+  } else {
+    write(work.batch, slot, work.plan);
+    note_segment(work.batch, slot, work.result);
+  }
+  claim(work, length, tally);
+}
+
+// Plans the buffers of a frame. False: there are none, which is the fate of `fates` frames.
+inline bool ReceiveRing::find_room(Careful& work, uint32_t length, uint32_t fates) noexcept {
+  Plan& where = work.plan;
+  const Outcome outcome = plan(work.taken, work.available, uint64_t{length} + header_bytes_, where);
+  if (outcome == Outcome::delivered) return true;
+  work.result.no_buffer += outcome == Outcome::no_buffer ? fates : 0;
+  work.result.too_small += outcome == Outcome::too_small ? fates : 0;
+  if (outcome != Outcome::malformed) return false;
+  work.result.malformed += fates;
+  // Given back empty, or the ring would be stuck at them for ever.
+  for (uint32_t i = 0; i < where.buffers; ++i) use(work.taken + i, where.id[i], 0);
+  work.taken += where.buffers;
+  return false;
+}
+
+// The planned buffers hold a frame of this length.
+inline void ReceiveRing::claim(Careful& work, uint32_t length, uint32_t tally) noexcept {
+  const Plan& where = work.plan;
+  uint64_t left = uint64_t{length} + header_bytes_;
+  for (uint32_t i = 0; i < where.buffers; ++i) {
+    const auto part = static_cast<uint32_t>(std::min<uint64_t>(left, where.buffer_capacity[i]));
+    use(work.taken + i, where.id[i], part);
+    left -= part;
+  }
+  work.taken += where.buffers;
+  ++work.result.delivered;
+  work.result.bytes += length;
+  work.result.tally += tally;
 }
 
 // Finds room for `need` bytes behind `taken` buffers, claiming nothing.
@@ -258,7 +336,7 @@ inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available
 }
 
 // Walks the chain at `head`; false when it breaks the rules (virtio 1.2, 2.7.5). Lengths beyond
-// the largest frame are cut: no delivery needs them.
+// the largest segment are cut: no delivery needs them.
 inline bool ReceiveRing::add_buffer(uint16_t head, Plan& out) noexcept {
   const Descriptor* table = descriptors_;
   unsigned size = size_;
@@ -276,7 +354,7 @@ inline bool ReceiveRing::add_buffer(uint16_t head, Plan& out) noexcept {
     ++out.walked;
     if ((link.flags & kDescWrite) == 0 || (link.flags & kDescIndirect) != 0) return false;
     uint64_t address = link.address;
-    uint64_t left = std::min<uint64_t>(link.length, kNetHeaderBytes + kMaxFrameBytes);
+    uint64_t left = std::min<uint64_t>(link.length, kNetHeaderBytes + kMaxSegmentBytes);
     while (left > 0) {
       uint64_t available = 0;
       uint8_t* at = memory_.translate_some(address, available);
@@ -293,36 +371,17 @@ inline bool ReceiveRing::add_buffer(uint16_t head, Plan& out) noexcept {
   }
 }
 
-inline void ReceiveRing::write(const Batch& batch, unsigned slot, const Plan& where) noexcept {
-  const Piece* piece = where.piece;
-  uint32_t used = 0;
-  const auto put = [&](const uint8_t* from, size_t length) {
-    while (length > 0) {
-      if (used == piece->length) {
-        ++piece;
-        used = 0;
-        continue;
-      }
-      const size_t part = std::min<size_t>(length, piece->length - used);
-      copy_bytes(piece->data + used, from, part);
-      used += static_cast<uint32_t>(part);
-      from += part;
-      length -= part;
-    }
-  };
-  const uint8_t* head = batch.head[slot].data();
+inline void ReceiveRing::write(const Batch& batch, unsigned slot,
+                               const Plan& where) const noexcept {
+  PieceWriter to(where.piece);
   NetHeader header;
-  std::memcpy(&header, head, sizeof(header));
+  std::memcpy(&header, batch.head[slot].data(), sizeof(header));
   header.buffer_count = static_cast<uint16_t>(where.buffers);
-  put(reinterpret_cast<const uint8_t*>(&header), header_bytes_);
-  const uint32_t length = batch.length[slot];
-  put(head + kNetHeaderBytes, std::min(length, kHeadFrameBytes));
-  if (length <= kHeadFrameBytes) return;
-  const Tail& tail = batch.tail[slot];
-  if (tail.segments == 1) return put(tail.data, length - kHeadFrameBytes);
-  for (uint32_t i = 0; i < tail.segments; ++i) {
-    put(batch.segments[tail.first + i].data, batch.segments[tail.first + i].length);
-  }
+  to.put(reinterpret_cast<const uint8_t*>(&header), header_bytes_);
+  FrameReader frame(batch, slot);
+  frame.read(batch.length[slot], [&to](const uint8_t* from, size_t part) { to.put(from, part); });
 }
 
 }  // namespace vhost
+
+#include "vhost/receive_offload.h"  // the rest of ReceiveRing

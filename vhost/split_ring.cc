@@ -46,6 +46,8 @@ std::string SplitRing::attach(const RingAreas& areas, RingPosition position, uin
   mergeable_ = has(features, feature::kNetMergeableRxBuf);
   const bool long_header = mergeable_ || has(features, feature::kVersion1);
   header_bytes_ = long_header ? kNetHeaderBytes : kLegacyNetHeaderBytes;
+  sends_ = offload::sent_with(features);
+  accepts_ = offload::accepted_with(features);
   descriptors_ = areas.descriptors;
   avail_ = areas.avail;
   used_ = areas.used;

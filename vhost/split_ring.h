@@ -19,6 +19,7 @@
 
 #include "vhost/copy.h"
 #include "vhost/guest_memory.h"
+#include "vhost/offload.h"
 #include "vhost/virtio.h"
 
 namespace vhost {
@@ -154,6 +155,8 @@ class SplitRing {
   bool mergeable_ = false;
   bool interrupted_ = false;
   uint8_t header_bytes_ = kNetHeaderBytes;
+  uint8_t sends_ = 0;    // offload bits that the driver may ask for
+  uint8_t accepts_ = 0;  // those that it takes
   std::atomic<bool> running_{false};
   std::atomic<RingFault> fault_{RingFault::none};
   int call_fd_ = -1;

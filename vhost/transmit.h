@@ -7,9 +7,9 @@
 // returned to the guest until give_back(): the batch's tails point into the guest's buffers.
 //
 // What a chain may be: virtio 1.2, 2.7.5 (chains), 2.7.5.3 (indirect), 5.1.6.2 (transmission).
-// Limits of our own: at most ring-size links, the whole at most kMaxFrameBytes and a header, and
-// kLinksPerBurst a burst: what a guest makes of its descriptors costs it its turn, not the others
-// theirs.
+// Limits of our own: at most ring-size links, the whole no longer than the port's frames (or than
+// a segment, where the driver may send those) and a header, kLinksPerBurst and kLongBytesPerBurst a
+// burst: what a guest makes of its descriptors costs it its turn, not the others theirs.
 //
 // Threads: the worker that owns the ring, while running().
 #pragma once
@@ -18,12 +18,17 @@
 
 #include "vhost/batch.h"
 #include "vhost/copy.h"
+#include "vhost/frame_limit.h"
+#include "vhost/offload.h"
 #include "vhost/split_ring.h"
 
 namespace vhost {
 
 class TransmitRing : public SplitRing {
  public:
+  // REQUIRES: stopped.
+  void limit_frames(const FrameLimit& limit) noexcept { limit_ = limit; }
+
   // One burst. More adds nothing, less pays more for each index that another core wrote.
   static constexpr unsigned kBurst = 64;
 
@@ -41,6 +46,8 @@ class TransmitRing : public SplitRing {
   // Links walked before a burst ends early; one chain more may follow. 64 frames of Linux in 17
   // fragments and their headers stay below it.
   static constexpr unsigned kLinksPerBurst = 2048;
+  // Bytes of long or chained frames before a burst ends early: sixteen segments of 64 KiB.
+  static constexpr uint64_t kLongBytesPerBurst = 1 << 20;
 
   struct Burst {
     Descriptor descriptor[kBurst];
@@ -61,6 +68,14 @@ class TransmitRing : public SplitRing {
   bool find_table(const Descriptor& head, Table& table, Descriptor& first) noexcept;
   bool append(Batch& batch, uint32_t limit, const Descriptor& link) noexcept;
   FrameFault assemble(Batch& batch, unsigned slot) noexcept;
+  FrameFault admit(Batch& batch, unsigned slot, const NetHeader& header) noexcept;
+
+  // The longest chain's frame: that of a segment, where the driver may send one.
+  uint32_t longest() const noexcept {
+    return (sends_ & offload::kSegments) != 0 ? kMaxSegmentBytes : limit_.most();
+  }
+
+  FrameLimit limit_;
 };
 
 inline unsigned TransmitRing::take(Batch& batch, unsigned limit) noexcept {
@@ -94,13 +109,13 @@ inline unsigned TransmitRing::read_heads(Batch& batch, unsigned count) noexcept 
 inline void TransmitRing::read_descriptors(Batch& batch, Burst& burst, unsigned count) noexcept {
   constexpr uint16_t kSpecial = kDescNext | kDescWrite | kDescIndirect;
   constexpr uint32_t kLeast = kNetHeaderBytes + kEthernetHeaderBytes;
-  constexpr uint32_t kMost = kNetHeaderBytes + kMaxFrameBytes;
+  const uint32_t most = kNetHeaderBytes + limit_.least();  // longer ones go the careful way
   const bool long_header = header_bytes_ == kNetHeaderBytes;
   for (unsigned i = 0; i < count; ++i) {
     const unsigned slot = batch.count + i;
     const Descriptor link = read_descriptor(&descriptors_[batch.descriptor[slot]]);
     const bool simple =
-        (link.flags & kSpecial) == 0 && link.length - kLeast <= kMost - kLeast && long_header;
+        (link.flags & kSpecial) == 0 && link.length - kLeast <= most - kLeast && long_header;
     const uint8_t* at = nullptr;
     if (__builtin_expect(simple, 1)) {
       at = memory_.translate(link.address, link.length);
@@ -117,6 +132,7 @@ inline void TransmitRing::read_descriptors(Batch& batch, Burst& burst, unsigned 
 
 inline unsigned TransmitRing::gather_chains(Batch& batch, Burst& burst, unsigned count) noexcept {
   unsigned walked = 0;
+  uint64_t bytes = 0;
   for (unsigned i = 0; i < count; ++i) {
     const unsigned slot = batch.count + i;
     if (__builtin_expect(burst.at[i] != nullptr, 1)) {
@@ -124,8 +140,9 @@ inline unsigned TransmitRing::gather_chains(Batch& batch, Burst& burst, unsigned
       continue;
     }
     if (batch.segments_used + kFrameSegments > Batch::kSegments) return i;
-    if (walked >= kLinksPerBurst) return i;
+    if (walked >= kLinksPerBurst || bytes >= kLongBytesPerBurst) return i;
     batch.fault[slot] = gather(batch, slot, burst.descriptor[i], walked);
+    bytes += batch.length[slot];
   }
   return count;
 }
@@ -174,7 +191,7 @@ inline FrameFault TransmitRing::gather(Batch& batch, unsigned slot, const Descri
   }
   if (total < header_bytes_) return FrameFault::malformed;
   const uint64_t length = total - header_bytes_;
-  if (length > kMaxFrameBytes) return FrameFault::oversize;
+  if (length > longest()) return FrameFault::oversize;
   batch.length[slot] = static_cast<uint32_t>(length);
   batch.tail[slot].segments = end - batch.segments_used;
   batch.segments_used = end;
@@ -219,13 +236,38 @@ inline FrameFault TransmitRing::assemble(Batch& batch, unsigned slot) noexcept {
   tail.first = static_cast<uint32_t>(piece - batch.segments.data());
   tail.segments = static_cast<uint32_t>(end - piece);
   tail.data = tail.segments == 1 ? piece->data : nullptr;
-  constexpr NetHeader kPlain{0, 0, 0, 0, 0, 0, 1};
-  std::memcpy(batch.head[slot].data(), &kPlain, sizeof(kPlain));
-  return (header[0] & 1) != 0 || header[1] != 0 ? FrameFault::header : FrameFault::none;
+  NetHeader asked;
+  std::memcpy(&asked, header, sizeof(asked));
+  FrameFault fault = FrameFault::none;
+  if ((asked.flags & kNetNeedsChecksum) != 0 || asked.gso_type != kGsoNone) {
+    fault = admit(batch, slot, asked);
+  } else {
+    constexpr NetHeader kPlain{0, 0, 0, 0, 0, 0, 1};
+    std::memcpy(batch.head[slot].data(), &kPlain, sizeof(kPlain));
+  }
+  if (fault != FrameFault::none || limit_.allows(batch, slot)) return fault;
+  batch.length[slot] = 0;
+  return FrameFault::oversize;
 }
 
-// No offload is offered, so a driver sets neither NEEDS_CSUM nor a GSO type (virtio 1.2, 5.1.6.2);
-// a frame that does could not be delivered as it was meant.
+// A header that asks for something: what it asks for is noted, and the head gets the header that a
+// receiver finds which can do that. REQUIRES: the rest of the head is there.
+[[gnu::noinline]] inline FrameFault TransmitRing::admit(Batch& batch, unsigned slot,
+                                                        const NetHeader& header) noexcept {
+  uint8_t* head = batch.head[slot].data();
+  const uint32_t length = batch.length[slot];
+  const HeadView view(head + kNetHeaderBytes, std::min(length, kHeadFrameBytes));
+  Offload request;
+  uint8_t needs = 0;
+  const FrameFault fault = check_offload(header, sends_, view, length, request, needs);
+  if (fault != FrameFault::none) return fault;
+  batch.set_needs(slot, needs);
+  batch.offload[slot] = request;
+  const NetHeader passed_on = header_for(request, needs);
+  std::memcpy(head, &passed_on, sizeof(passed_on));
+  return FrameFault::none;
+}
+
 inline void TransmitRing::copy_heads(Batch& batch, const Burst& burst, unsigned count) noexcept {
   constexpr Vector32 kKeep = {0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
                               0,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -241,7 +283,8 @@ inline void TransmitRing::copy_heads(Batch& batch, const Burst& burst, unsigned 
     const uint32_t total = batch.length[slot] + kNetHeaderBytes;
     const uint32_t in_head = std::min<uint32_t>(total, kHeadBytes);
     uint8_t* head = batch.head[slot].data();
-    uint32_t offload;
+    uint32_t asks;  // for an offload
+    NetHeader header;
     if (__builtin_expect(in_head >= 64, 1)) {
       // The header is masked in the register: patched in memory, each later wide load would wait
       // for the store buffer.
@@ -249,19 +292,21 @@ inline void TransmitRing::copy_heads(Batch& batch, const Burst& burst, unsigned 
       pin(first);
       const Vector32 second = load32(at + 32);
       const Vector32 last = load32(at + in_head - 32);
-      offload = static_cast<uint32_t>(first[0] & 1) | first[1];
+      asks = static_cast<uint32_t>(first[0] & kNetNeedsChecksum) | first[1];
       if (in_head > 96) store32(head + 64, load32(at + 64));
       store32(head, (first & kKeep) | kOneBuffer);
       store32(head + 32, second);
       if (in_head > 64) store32(head + in_head - 32, last);
+      if (__builtin_expect(asks != 0, 0)) std::memcpy(&header, &first, sizeof(header));
     } else {
       copy_up_to_128(head, at, in_head);
       asm("" : "+m"(batch.head[slot]));
-      offload = static_cast<uint32_t>(head[0] & 1) | head[1];
+      std::memcpy(&header, head, sizeof(header));
+      asks = static_cast<uint32_t>(header.flags & kNetNeedsChecksum) | header.gso_type;
       constexpr NetHeader kPlain{0, 0, 0, 0, 0, 0, 1};
       std::memcpy(head, &kPlain, sizeof(kPlain));
     }
-    if (__builtin_expect(offload != 0, 0)) batch.fault[slot] = FrameFault::header;
+    if (__builtin_expect(asks != 0, 0)) batch.fault[slot] = admit(batch, slot, header);
     batch.tail[slot] = {at + in_head, 0, total > kHeadBytes ? 1u : 0u};
   }
 }

@@ -11,6 +11,15 @@ namespace vhost {
 
 // Feature bits, as bit numbers.
 namespace feature {
+inline constexpr unsigned kNetChecksum = 0;       // VIRTIO_NET_F_CSUM: the device completes
+inline constexpr unsigned kNetGuestChecksum = 1;  // VIRTIO_NET_F_GUEST_CSUM: the driver does
+inline constexpr unsigned kNetMtu = 3;            // VIRTIO_NET_F_MTU
+inline constexpr unsigned kNetGuestTso4 = 7;      // VIRTIO_NET_F_GUEST_TSO4: the driver takes
+inline constexpr unsigned kNetGuestTso6 = 8;
+inline constexpr unsigned kNetGuestEcn = 9;
+inline constexpr unsigned kNetHostTso4 = 11;  // VIRTIO_NET_F_HOST_TSO4: the device takes
+inline constexpr unsigned kNetHostTso6 = 12;
+inline constexpr unsigned kNetHostEcn = 13;
 inline constexpr unsigned kNetMergeableRxBuf = 15;  // VIRTIO_NET_F_MRG_RXBUF
 inline constexpr unsigned kAnyLayout = 27;          // VIRTIO_F_ANY_LAYOUT (legacy)
 inline constexpr unsigned kRingIndirectDesc = 28;
@@ -27,16 +36,30 @@ constexpr uint64_t bit(unsigned number) {
 namespace protocol_feature {
 inline constexpr unsigned kMultiqueue = 0;
 inline constexpr unsigned kReplyAck = 3;
+inline constexpr unsigned kNetMtu = 4;
 }  // namespace protocol_feature
 
-// What a port offers. Nothing stands here that is not implemented.
+// What a port offers, for as long as it has the same configuration, and after a restart of the
+// switch at least the same. Nothing stands here that is not implemented. Not UFO and not USO: what
+// cannot be cut for a receiver without them is not taken.
 inline constexpr uint64_t kOfferedFeatures =
+    feature::bit(feature::kNetChecksum) | feature::bit(feature::kNetGuestChecksum) |
+    feature::bit(feature::kNetGuestTso4) | feature::bit(feature::kNetGuestTso6) |
+    feature::bit(feature::kNetGuestEcn) | feature::bit(feature::kNetHostTso4) |
+    feature::bit(feature::kNetHostTso6) | feature::bit(feature::kNetHostEcn) |
     feature::bit(feature::kNetMergeableRxBuf) | feature::bit(feature::kAnyLayout) |
     feature::bit(feature::kRingIndirectDesc) | feature::bit(feature::kRingEventIdx) |
     feature::bit(feature::kProtocolFeatures) | feature::bit(feature::kVersion1) |
     feature::bit(feature::kInOrder);
+// VIRTIO_NET_F_MTU on a port that has an MTU.
+constexpr uint64_t offered_features(bool mtu) {
+  return kOfferedFeatures | (mtu ? feature::bit(feature::kNetMtu) : 0);
+}
 inline constexpr uint64_t kOfferedProtocolFeatures =
     feature::bit(protocol_feature::kMultiqueue) | feature::bit(protocol_feature::kReplyAck);
+constexpr uint64_t offered_protocol_features(bool mtu) {
+  return kOfferedProtocolFeatures | (mtu ? feature::bit(protocol_feature::kNetMtu) : 0);
+}
 
 // Ring sizes that a port accepts: powers of two (virtio 1.2, 2.7) up to this.
 inline constexpr uint16_t kMaxRingSize = 1024;
@@ -87,5 +110,11 @@ struct NetHeader {
 static_assert(sizeof(NetHeader) == 12);
 inline constexpr unsigned kNetHeaderBytes = 12;
 inline constexpr unsigned kLegacyNetHeaderBytes = 10;
+
+inline constexpr uint8_t kNetNeedsChecksum = 1;  // NetHeader::flags
+inline constexpr uint8_t kGsoNone = 0;           // NetHeader::gso_type
+inline constexpr uint8_t kGsoTcp4 = 1;
+inline constexpr uint8_t kGsoTcp6 = 4;
+inline constexpr uint8_t kGsoEcn = 0x80;  // beside one of the others
 
 }  // namespace vhost

@@ -16,11 +16,12 @@
 #include "bridge/move_log.h"
 #include "bridge/topology.h"
 #include "vhost/batch.h"
+#include "vhost/receive.h"
 
 namespace bridge {
 
 // Counts by class of destination in one word, so that a delivery adds them up with one addition:
-// ten bits each, and a batch has fewer than 1024 frames.
+// ten bits each, and a batch has fewer than 1024 frames, as has a delivery.
 namespace tally {
 inline constexpr uint32_t kUnicast = 1;
 inline constexpr uint32_t kMulticast = 1u << 10;
@@ -34,7 +35,7 @@ constexpr uint32_t multicast(uint32_t sum) {
 constexpr uint32_t broadcast(uint32_t sum) {
   return sum >> 20;
 }
-static_assert(vhost::Batch::kCapacity < 1024);
+static_assert(vhost::Batch::kCapacity < 1024 && vhost::ReceiveRing::kMostDelivered < 1024);
 }  // namespace tally
 
 // One burst of one port.
@@ -258,6 +259,8 @@ inline void Bridge::count_fault(vhost::FrameFault fault, uint32_t length,
       return counters.ingress.add(Ingress::drop_malformed, 1);
     case vhost::FrameFault::header:
       return counters.ingress.add(Ingress::drop_header, 1);
+    case vhost::FrameFault::offload:
+      return counters.ingress.add(Ingress::drop_bad_offload, 1);
     case vhost::FrameFault::runt:
       return counters.ingress.add(Ingress::drop_runt, 1);
     case vhost::FrameFault::oversize:

@@ -4,6 +4,8 @@
 //   ingress: frames = forwarded + flooded + consumed + every ingress drop
 //   egress:  attempted = frames + every egress drop
 //
+// A TCP segment that is cut for its receiver counts there as the frames that it makes.
+//
 // Threads: each worker has blocks of its own and is their only writer; others read them relaxed.
 #pragma once
 
@@ -27,6 +29,7 @@ enum class Ingress : uint8_t {
   consumed,               // link-local group addresses 01:80:C2:00:00:0X (IEEE 802.1Q-2018, 8.6.3)
   drop_malformed,         // descriptor chain that breaks the rules (virtio 1.2, 2.7)
   drop_header,            // virtio-net header that asks for what was not negotiated
+  drop_bad_offload,       // virtio-net header that is not true of its frame (virtio 1.2, 5.1.6.2)
   drop_runt,              // shorter than an Ethernet header
   drop_oversize,          // longer than the largest frame of the port
   drop_bad_source,        // source address is a group or all zero
@@ -50,6 +53,13 @@ enum class Egress : uint8_t {
   drop_no_buffer,         // the guest's receive ring has too few buffers free
   drop_buffer_too_small,  // the frame is longer than all that one delivery may use
   drop_malformed,         // the guest's receive descriptors break the rules
+  drop_oversize,          // longer than the largest frame of the port
+  // Of the frames delivered:
+  checksums_completed,  // checksum completed here: the guest takes none that is not
+  tso_whole,            // TCP segments delivered as they were
+  tso_whole_60k,        // of these, longer than 60 KiB
+  tso_segments,         // frames that segments were cut into
+  tso_cut,              // segments cut, not frames: those of which a frame was delivered
   count_
 };
 
@@ -77,6 +87,7 @@ inline constexpr std::array<std::string_view, kCount<Ingress>> kIngressNames = {
     "consumed",
     "drop_malformed",
     "drop_header",
+    "drop_bad_offload",
     "drop_runt",
     "drop_oversize",
     "drop_bad_source",
@@ -87,10 +98,12 @@ inline constexpr std::array<std::string_view, kCount<Ingress>> kIngressNames = {
     "drop_no_receiver"};
 
 inline constexpr std::array<std::string_view, kCount<Egress>> kEgressNames = {
-    "attempted",     "frames",         "bytes",
-    "unicast",       "multicast",      "broadcast",
-    "drop_no_guest", "drop_no_buffer", "drop_buffer_too_small",
-    "drop_malformed"};
+    "attempted",      "frames",         "bytes",
+    "unicast",        "multicast",      "broadcast",
+    "drop_no_guest",  "drop_no_buffer", "drop_buffer_too_small",
+    "drop_malformed", "drop_oversize",  "checksums_completed",
+    "tso_whole",      "tso_whole_60k",  "tso_segments",
+    "tso_cut"};
 
 inline constexpr std::array<std::string_view, kCount<Learning>> kLearningNames = {
     "learned", "moved", "moves_limited", "mac_limited", "table_full"};

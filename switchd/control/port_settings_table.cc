@@ -11,6 +11,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int64_t kLargestMacLimit = 1 << 20;
+constexpr int64_t kSmallestMtu = 1280;  // of a link that carries IPv6 (RFC 8200, 5)
+constexpr int64_t kLargestMtu = 9216;
 
 void set_name(PortConfig& port, const Value& value) {
   if (!is_port_name(value.text())) {
@@ -33,6 +35,10 @@ void set_isolated(PortConfig& port, const Value& value) {
 
 void set_mac_limit(PortConfig& port, const Value& value) {
   port.settings.rules.mac_limit = static_cast<uint32_t>(value.integer(0, kLargestMacLimit));
+}
+
+void set_mtu(PortConfig& port, const Value& value) {
+  port.settings.mtu = static_cast<uint16_t>(value.integer(kSmallestMtu, kLargestMtu));
 }
 
 void set_mode(PortConfig& port, const Value& value) {
@@ -99,7 +105,7 @@ json static_macs_json(const PortConfig& port) {
   return macs;
 }
 
-constexpr std::array<PortSettingRow, 10> kRows = {{
+constexpr std::array<PortSettingRow, 11> kRows = {{
     {"name", ValueKind::text, "NAME", "unique on this switch", set_name,
      [](const PortConfig& port) { return json(port.settings.name); }},
     {"socket", ValueKind::text, "PATH",
@@ -110,6 +116,9 @@ constexpr std::array<PortSettingRow, 10> kRows = {{
     {"mac_limit", ValueKind::integer, "N",
      "addresses learned on the port at the most (1024); 0: none", set_mac_limit,
      [](const PortConfig& port) { return json(port.settings.rules.mac_limit); }},
+    {"mtu", ValueKind::integer, "N",
+     "longest payload of a frame, 1280 to 9216, offered to the guest; not given: any up to 9216",
+     set_mtu, [](const PortConfig& port) { return or_null(port.settings.mtu); }},
     {"socket_mode", ValueKind::mode, "MODE", "permission bits of the socket (0660)", set_mode,
      [](const PortConfig& port) { return json(octal(port.settings.access.mode)); }},
     {"socket_owner", ValueKind::name_list, "USER", "owner of the socket, name or number", set_owner,

@@ -18,6 +18,7 @@ Port::Port(boost::asio::io_context& loop, vhost::Poller& poller, uint16_t index,
   endpoint.access = settings.access;
   endpoint.private_socket = private_socket;
   endpoint.port = index;
+  endpoint.mtu = settings.mtu;
   endpoint_ = std::make_unique<vhost::Endpoint>(loop, poller, std::move(endpoint), observer());
 }
 

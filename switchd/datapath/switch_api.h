@@ -36,6 +36,7 @@ struct PortSettings {
   std::filesystem::path socket;
   vhost::SocketAccess access;
   policy::PortRules rules;
+  std::optional<uint16_t> mtu = {};  // none: the guest decides, up to 9216
 
   bool operator==(const PortSettings&) const = default;
 };

@@ -72,10 +72,10 @@ inline unsigned collect(TurnContext& context) noexcept {
   return bursts;
 }
 
-inline void count(const vhost::Delivery& delivery, size_t attempted,
+inline void count(const vhost::Delivery& delivery,
                   bridge::CounterBlock<bridge::Egress>& counters) noexcept {
   using bridge::Egress;
-  counters.add(Egress::attempted, attempted);
+  counters.add(Egress::attempted, delivery.attempted);
   counters.add(Egress::frames, delivery.delivered);
   counters.add(Egress::bytes, delivery.bytes);
   counters.add(Egress::unicast, bridge::tally::unicast(delivery.tally));
@@ -85,6 +85,12 @@ inline void count(const vhost::Delivery& delivery, size_t attempted,
   counters.add_if_any(Egress::drop_no_buffer, delivery.no_buffer);
   counters.add_if_any(Egress::drop_buffer_too_small, delivery.too_small);
   counters.add_if_any(Egress::drop_malformed, delivery.malformed);
+  counters.add_if_any(Egress::drop_oversize, delivery.oversize);
+  counters.add_if_any(Egress::checksums_completed, delivery.completed);
+  counters.add_if_any(Egress::tso_whole, delivery.whole);
+  counters.add_if_any(Egress::tso_whole_60k, delivery.whole_long);
+  counters.add_if_any(Egress::tso_segments, delivery.cut_into);
+  counters.add_if_any(Egress::tso_cut, delivery.cut);
 }
 
 inline void deliver(TurnContext& context) noexcept {
@@ -97,7 +103,7 @@ inline void deliver(TurnContext& context) noexcept {
     vhost::ReceiveRing* ring = context.snapshot->rings[port].receive;
     const auto slots = lists.slots(list);
     const vhost::Delivery delivery = ring->deliver(context.batch, slots, context.bridge.tallies());
-    count(delivery, slots.size(), context.counters[port].egress);
+    count(delivery, context.counters[port].egress);
     context.delivered += delivery.delivered;
     if (delivery.interrupt) context.notifier.notify(port, ring->call_fd());
   }

@@ -2,6 +2,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/program_options/value_semantic.hpp>
 #include <charconv>
 #include <chrono>
@@ -96,6 +97,27 @@ void print_workers(const json& workers, std::ostream& out) {
   table.print(out);
 }
 
+// Of ports whose guests got anything that way.
+void print_offloads(const json& ports, std::ostream& out) {
+  constexpr std::array kCounters = {"checksums_completed", "tso_whole", "tso_whole_60k", "tso_cut",
+                                    "tso_segments"};
+  Table table(
+      {"PORT", ">CHECKSUMS COMPLETED", ">TSO WHOLE", ">OVER 60 KIB", ">TSO CUT", ">INTO FRAMES"});
+  for (const json& port : ports) {
+    std::vector<std::string> row = {port.at("name").get<std::string>()};
+    bool any = false;
+    for (const char* name : kCounters) {
+      const json& value = port.at("egress").at(name);
+      any |= value != json(0);
+      row.push_back(value.dump());
+    }
+    if (any) table.add(row);
+  }
+  if (table.empty()) return;
+  out << "\n";
+  table.print(out);
+}
+
 void print_totals(const json& stats, std::ostream& out) {
   Table ports(
       {"PORT", ">IN FRAMES", ">IN BYTES", ">IN DROPS", ">OUT FRAMES", ">OUT BYTES", ">OUT DROPS"});
@@ -119,6 +141,7 @@ void print_totals(const json& stats, std::ostream& out) {
     out << "\n";
     reasons.print(out);
   }
+  print_offloads(stats.at("ports"), out);
   out << "\n";
   print_workers(stats.at("workers"), out);
 }

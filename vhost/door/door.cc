@@ -202,7 +202,8 @@ void Door::Impl::serve(Visitor visitor) {
     UniqueFd backend = connect_unix(settings_.private_socket);
     session_ = std::make_shared<Session>(
         loop_, std::move(visitor.fd), std::move(backend),
-        ProtocolOffer{settings_.features, settings_.protocol_features, settings_.queue_pairs},
+        ProtocolOffer{settings_.features, settings_.protocol_features, settings_.queue_pairs,
+                      settings_.largest_mtu},
         Session::Port{limits_, pace_, disposer_, history_},
         [weak = weak_from_this()](UniqueFd fd, const std::string& reason, bool fault) {
           if (const auto self = weak.lock()) self->on_ended(std::move(fd), reason, fault);

@@ -42,6 +42,7 @@ struct DoorSettings {
   uint64_t features = 0;           // virtio and vhost-user feature bits offered, pinned for life
   uint64_t protocol_features = 0;  // vhost-user protocol feature bits offered
   unsigned queue_pairs = 1;        // GET_QUEUE_NUM answers 2 x this
+  uint16_t largest_mtu = 0;        // that a VMM may set (NET_SET_MTU), where that is offered
 };
 
 // What the owner of the door is told, on the io_context's thread. It may call the door from there,

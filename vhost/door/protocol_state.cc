@@ -10,7 +10,6 @@ namespace vhost::door {
 namespace {
 
 constexpr uint32_t kMinMtu = 68;     // virtio 1.2, 5.1.4.1
-constexpr uint32_t kMaxMtu = 65535;  // likewise
 constexpr uint64_t kLogPage = 4096;  // one bit of the dirty log a page
 
 std::string for_ring(const char* name, uint64_t index) {
@@ -62,8 +61,10 @@ void ProtocolState::check(const Message& message, std::span<const FdFacts> fds) 
       if (fds[0].kind != FdFacts::Kind::eventfd) throw ProtocolError("SET_LOG_FD: not an eventfd");
       return;
     case Request::net_set_mtu:
-      if (const auto mtu = message.payload_as<uint64_t>(); mtu < kMinMtu || mtu > kMaxMtu) {
-        throw ProtocolError("NET_SET_MTU " + std::to_string(mtu) + ": 68 to 65535 are possible");
+      if (const auto mtu = message.payload_as<uint64_t>();
+          mtu < kMinMtu || mtu > offer_.largest_mtu) {
+        throw ProtocolError("NET_SET_MTU " + std::to_string(mtu) + ": this port has an MTU of " +
+                            std::to_string(offer_.largest_mtu));
       }
       return;
     default:

@@ -46,6 +46,7 @@ struct ProtocolOffer {
   uint64_t features = 0;
   uint64_t protocol_features = 0;
   unsigned queue_pairs = 1;
+  uint16_t largest_mtu = 0;
 };
 
 class ProtocolState {

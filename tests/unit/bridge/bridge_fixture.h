@@ -102,7 +102,8 @@ class BridgeTest : public ::testing::Test {
       if (fate) fates += count;
       const bool of_a_class = name == "unicast" || name == "multicast" || name == "broadcast" ||
                               name == "drop_malformed" || name == "drop_header" ||
-                              name == "drop_runt" || name == "drop_oversize";
+                              name == "drop_bad_offload" || name == "drop_runt" ||
+                              name == "drop_oversize";
       if (of_a_class) classes += count;
     }
     EXPECT_EQ(counts.at("frames"), fates);

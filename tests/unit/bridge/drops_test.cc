@@ -11,9 +11,11 @@ TEST_F(BridgeTest, FaultyFramesAreCountedByTheirFaultAndNothingOfThemIsLookedAt)
                     {kBroadcast, station(2), 60, FrameFault::header},
                     {kBroadcast, station(3), 13, FrameFault::runt},
                     {kBroadcast, station(4), 0, FrameFault::oversize},
-                    {kBroadcast, station(5), 60}});
-  EXPECT_EQ((Counts{{"frames", 5},
-                    {"bytes", 133},
+                    {kBroadcast, station(5), 60},
+                    {kBroadcast, station(6), 70, FrameFault::offload}});
+  EXPECT_EQ((Counts{{"frames", 6},
+                    {"bytes", 203},
+                    {"drop_bad_offload", 1},
                     {"broadcast", 1},
                     {"flooded", 1},
                     {"drop_malformed", 1},
@@ -135,7 +137,7 @@ TEST_F(BridgeTest, WhateverComesTheSumsAreExact) {
         };
         const bool faulty = random(10) == 0;
         frames.push_back({address_of(), address_of(), 14 + random(1500),
-                          faulty ? static_cast<FrameFault>(1 + random(4)) : FrameFault::none});
+                          faulty ? static_cast<FrameFault>(1 + random(5)) : FrameFault::none});
       }
       sent += frames.size();
       forward(port.index, frames);

@@ -161,11 +161,13 @@ TEST_F(ProtocolStateTest, ChannelsRoundTheDoorAreNotOffered) {
 }
 
 TEST_F(ProtocolStateTest, RarpAndMtuWhereOffered) {
-  state_ = ProtocolState({kOffered, kProtocol | kProtocolRarp | kProtocolMtu, 1});
+  state_ = ProtocolState({kOffered, kProtocol | kProtocolRarp | kProtocolMtu, 1, 9000});
   EXPECT_EQ("", send(number(Request::send_rarp, 0x563412005452)));
   EXPECT_EQ("", send(number(Request::net_set_mtu, 1500)));
-  EXPECT_THAT(send(number(Request::net_set_mtu, 67)), HasSubstr("68 to 65535"));
-  EXPECT_THAT(send(number(Request::net_set_mtu, 65536)), HasSubstr("68 to 65535"));
+  EXPECT_EQ("", send(number(Request::net_set_mtu, 9000)));
+  for (const uint64_t mtu : {uint64_t{67}, uint64_t{9001}, uint64_t{1} << 32 | 1500}) {
+    EXPECT_THAT(send(number(Request::net_set_mtu, mtu)), HasSubstr("has an MTU of 9000"));
+  }
 }
 
 TEST(RequestHeaderTest, UnknownNumbersFlagsAndSizes) {

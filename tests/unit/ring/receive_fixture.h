@@ -58,9 +58,9 @@ class ReceiveTest : public RingTest {
   }
   Delivery deliver(const std::vector<uint16_t>& slots) {
     const Delivery result = ring_.deliver(*batch_, slots, tallies_.data());
-    const uint32_t sum =
-        result.delivered + result.no_guest + result.no_buffer + result.too_small + result.malformed;
-    EXPECT_EQ(slots.size(), sum) << "each frame has one fate";
+    const uint32_t sum = result.delivered + result.no_guest + result.no_buffer + result.too_small +
+                         result.malformed + result.oversize;
+    EXPECT_EQ(result.attempted, sum) << "each frame has one fate";
     return result;
   }
 
