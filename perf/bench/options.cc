@@ -62,6 +62,9 @@ po::options_description run_options() {
       "frame's head and descriptor and read and check each one received, as a driver does")(
       "shape", po::value<std::string>()->default_value("direct"),
       "descriptors of a frame: direct (one) or indirect3 (a table of three)")(
+      "buffers", po::value<std::string>()->default_value("in-order"),
+      "where a ring's buffers lie in memory: in-order (one after the other) or scattered (as an "
+      "allocator in use hands them out: the CPU's prefetchers cannot follow the ring)")(
       "ring-size", po::value<uint16_t>()->default_value(256), "entries of each ring")(
       "receive-buffer", po::value<uint32_t>()->default_value(2048)->value_name("BYTES"),
       "size of a receive buffer; larger frames are merged over several (touch)")(
@@ -124,6 +127,7 @@ void fill_traffic(const po::variables_map& values, TrafficOptions& traffic) {
   traffic.shape = one_of<frontend::StreamShape>(
       values, "shape",
       {{"direct", frontend::StreamShape::direct}, {"indirect3", frontend::StreamShape::indirect3}});
+  traffic.scattered = one_of<bool>(values, "buffers", {{"in-order", false}, {"scattered", true}});
   traffic.ring_size = values["ring-size"].as<uint16_t>();
   traffic.receive_buffer = within(values, "receive-buffer", 64u, 65'536u);
   traffic.hugepages = values["hugepages"].as<bool>();

@@ -65,6 +65,7 @@ nlohmann::json to_json(const MeasurementOptions& options, const Measurement& res
           {"macs_per_port", traffic.macs_per_port},
           {"mode", mode_name(traffic.mode)},
           {"shape", shape_name(traffic.shape)},
+          {"buffers", traffic.scattered ? "scattered" : "in-order"},
           {"ring_size", traffic.ring_size},
           {"hugepages", traffic.hugepages},
           {"cpu", traffic.cpu},

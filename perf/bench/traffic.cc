@@ -56,9 +56,14 @@ void Traffic::add_station(uint16_t index) {
     throw BenchError(wanted.socket + ": the switch offers no indirect descriptors");
   }
   frontend::TransmitStreamOptions transmit{guest.header_size(), options_.frame_size - kFcs,
-                                           options_.shape};
-  frontend::ReceiveStreamOptions receive{
-      index, guests, guest.header_size(), receive_buffer, guest.mergeable(), indirect};
+                                           options_.shape, options_.scattered};
+  frontend::ReceiveStreamOptions receive{index,
+                                         guests,
+                                         guest.header_size(),
+                                         receive_buffer,
+                                         guest.mergeable(),
+                                         indirect,
+                                         options_.scattered};
   station->transmit =
       std::make_unique<frontend::TransmitStream>(guest.transmit_ring(), guest.memory(), transmit);
   station->receive =

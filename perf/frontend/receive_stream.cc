@@ -20,6 +20,7 @@ ReceiveStream::ReceiveStream(SplitRing& ring, GuestMemory& memory,
     : ring_(ring),
       options_(options),
       stride_(stride_for(options.buffer_size)),
+      places_(buffer_order(ring.size(), options.scattered)),
       buffers_(memory.allocate(stride_ * ring.size(), 4096)),
       buffers_address_(memory.guest_address(buffers_)),
       last_(options.guests) {
@@ -35,7 +36,7 @@ ReceiveStream::ReceiveStream(SplitRing& ring, GuestMemory& memory,
 }
 
 inline void ReceiveStream::write_chain(uint16_t slot) {
-  const uint64_t address = buffers_address_ + slot * stride_;
+  const uint64_t address = buffers_address_ + offset(slot);
   const uint32_t size = options_.buffer_size;
   if (!options_.indirect3) {
     ring_.descriptors()[slot] = {address, size, kDescriptorWrite, 0};

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "frontend/buffer_order.h"
 #include "frontend/frame.h"
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
@@ -26,6 +27,7 @@ struct ReceiveStreamOptions {
   uint32_t buffer_size = 2048;  // header included
   bool mergeable = true;
   bool indirect3 = false;  // an indirect table of three: header, first half, second half
+  bool scattered = false;  // buffers in memory (buffer_order.h)
 };
 
 struct ReceiveCounts {
@@ -50,7 +52,8 @@ class ReceiveStream {
   void forget_order() { last_.assign(last_.size(), 0); }
 
  private:
-  uint8_t* buffer(uint16_t slot) const { return buffers_ + std::size_t{slot} * stride_; }
+  std::size_t offset(uint16_t slot) const { return places_[slot] * stride_; }
+  uint8_t* buffer(uint16_t slot) const { return buffers_ + offset(slot); }
   uint16_t slot_of(UsedElement used) {
     if (used.id > ring_.mask()) [[unlikely]]
       ++counts_.protocol_errors;
@@ -64,6 +67,7 @@ class ReceiveStream {
   SplitRing& ring_;
   ReceiveStreamOptions options_;
   std::size_t stride_;
+  std::vector<uint16_t> places_;
   uint8_t* buffers_;
   uint64_t buffers_address_;
   Descriptor* tables_ = nullptr;

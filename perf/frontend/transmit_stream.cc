@@ -21,6 +21,7 @@ TransmitStream::TransmitStream(SplitRing& ring, GuestMemory& memory,
       memory_(memory),
       options_(options),
       stride_(stride_for(options.header_size + options.frame_size)),
+      places_(buffer_order(ring.size(), options.scattered)),
       buffers_(memory.allocate(stride_ * ring.size(), 4096)),
       buffers_address_(memory.guest_address(buffers_)) {
   if (options.frame_size < kHeadSize) throw Error("frames of a stream have at least 32 bytes");
@@ -34,7 +35,7 @@ TransmitStream::TransmitStream(SplitRing& ring, GuestMemory& memory,
 }
 
 inline void TransmitStream::write_chain(uint16_t slot) {
-  const uint64_t address = buffers_address_ + slot * stride_;
+  const uint64_t address = buffers_address_ + offset(slot);
   const uint32_t header = options_.header_size;
   const uint32_t size = options_.frame_size;
   if (options_.shape == StreamShape::direct) {

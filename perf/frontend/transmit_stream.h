@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "frontend/buffer_order.h"
 #include "frontend/frame.h"
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
@@ -32,6 +33,7 @@ struct TransmitStreamOptions {
   uint32_t header_size = kLongHeader;
   uint32_t frame_size = 60;  // without FCS
   StreamShape shape = StreamShape::direct;
+  bool scattered = false;  // buffers in memory (buffer_order.h)
 };
 
 class TransmitStream {
@@ -52,7 +54,8 @@ class TransmitStream {
   uint64_t protocol_errors() const { return protocol_errors_; }
 
  private:
-  uint8_t* buffer(uint16_t slot) const { return buffers_ + std::size_t{slot} * stride_; }
+  std::size_t offset(uint16_t slot) const { return places_[slot] * stride_; }
+  uint8_t* buffer(uint16_t slot) const { return buffers_ + offset(slot); }
   uint8_t* head(uint16_t slot) const { return buffer(slot) + options_.header_size; }
   void write_chain(uint16_t slot);
   void write_slot(uint16_t slot);
@@ -72,6 +75,7 @@ class TransmitStream {
   GuestMemory& memory_;
   TransmitStreamOptions options_;
   std::size_t stride_;
+  std::vector<uint16_t> places_;
   uint8_t* buffers_;
   uint64_t buffers_address_;
   Descriptor* tables_ = nullptr;

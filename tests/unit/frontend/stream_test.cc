@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
 
 #include "frontend/receive_stream.h"
 #include "frontend/transmit_stream.h"
@@ -16,18 +17,24 @@ struct End {
   ModelDevice device{memory, ring};
 };
 
-class StreamTest : public testing::TestWithParam<StreamShape> {
+// Descriptors of a frame; whether its buffers are scattered.
+class StreamTest : public testing::TestWithParam<std::tuple<StreamShape, bool>> {
  protected:
   End sender_;
   End receiver_;
   std::set<std::vector<uint8_t>> addresses_;  // the pairs seen
 
-  TransmitStreamOptions transmit_options() const { return {kLongHeader, 100, GetParam()}; }
+  StreamShape shape() const { return std::get<0>(GetParam()); }
+  bool scattered() const { return std::get<1>(GetParam()); }
+  TransmitStreamOptions transmit_options() const {
+    return {kLongHeader, 100, shape(), scattered()};
+  }
   ReceiveStreamOptions receive_options() const {
     ReceiveStreamOptions options;
     options.guest = 1;
     options.guests = 2;
-    options.indirect3 = GetParam() == StreamShape::indirect3;
+    options.scattered = scattered();
+    options.indirect3 = shape() == StreamShape::indirect3;
     return options;
   }
   // Moves what the receiver has room for; the number of frames.
@@ -147,7 +154,18 @@ TEST_P(StreamTest, ADeviceThatReturnsTooMuchIsCountedAndBounded) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, StreamTest,
-                         testing::Values(StreamShape::direct, StreamShape::indirect3));
+                         testing::Combine(testing::Values(StreamShape::direct,
+                                                          StreamShape::indirect3),
+                                          testing::Bool()));
+
+TEST(BufferOrder, GivesEachSlotAPlaceOfItsOwn) {
+  const std::vector<uint16_t> in_order = buffer_order(64, false);
+  const std::vector<uint16_t> scattered = buffer_order(64, true);
+  EXPECT_EQ(63, in_order[63]);
+  EXPECT_EQ(64u, std::set<uint16_t>(scattered.begin(), scattered.end()).size());
+  EXPECT_EQ(32, scattered[1]);
+  EXPECT_EQ(63, scattered[63]);
+}
 
 TEST(ReceiveStream, MergesAFrameOverSeveralBuffers) {
   End end;
