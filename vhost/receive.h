@@ -101,6 +101,7 @@ class ReceiveRing : public SplitRing {
     uint32_t taken;  // buffers
     Delivery& result;
     Plan& plan;
+    uint64_t hopeless = UINT64_MAX;  // bytes for which all that was left did not suffice
   };
 
   class Guard {
@@ -283,8 +284,12 @@ inline void ReceiveRing::put_carefully(Careful& work, unsigned slot, uint32_t ta
 // Plans the buffers of a frame. False: there are none, which is the fate of `fates` frames.
 inline bool ReceiveRing::find_room(Careful& work, uint32_t length, uint32_t fates) noexcept {
   Plan& where = work.plan;
-  const Outcome outcome = plan(work.taken, work.available, uint64_t{length} + header_bytes_, where);
+  const uint64_t need = uint64_t{length} + header_bytes_;
+  // Buffers are walked in vain once, not for each frame that is no shorter.
+  const Outcome outcome =
+      need >= work.hopeless ? Outcome::no_buffer : plan(work.taken, work.available, need, where);
   if (outcome == Outcome::delivered) return true;
+  if (outcome == Outcome::no_buffer) work.hopeless = std::min(work.hopeless, need);
   work.result.no_buffer += outcome == Outcome::no_buffer ? fates : 0;
   work.result.too_small += outcome == Outcome::too_small ? fates : 0;
   if (outcome != Outcome::malformed) return false;
