@@ -130,6 +130,7 @@ class ReceiveRing : public SplitRing {
                    Stage& stage) noexcept;
   uint32_t fill(const Batch& batch, std::span<const uint16_t> slots, uint32_t count,
                 const Stage& stage, const uint32_t* tallies, Delivery& result) noexcept;
+  void prefetch_chains(uint32_t taken, uint32_t count) noexcept;
   uint32_t fill_carefully(const Batch& batch, std::span<const uint16_t> slots, uint32_t taken,
                           uint32_t available, const uint32_t* tallies, Delivery& result) noexcept;
   void put_carefully(Careful& work, unsigned slot, uint32_t tally) noexcept;
@@ -250,10 +251,30 @@ inline uint32_t ReceiveRing::fill(const Batch& batch, std::span<const uint16_t> 
   return count;
 }
 
+// Gets the first lines of `count` buffers behind `taken`, whatever their shape, on their way.
+// Nothing read here is used for anything else.
+inline void ReceiveRing::prefetch_chains(uint32_t taken, uint32_t count) noexcept {
+  for (uint32_t i = 0; i < count; ++i) {
+    prefetch(&descriptors_[std::min<uint32_t>(head_at(taken + i), mask_)]);
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t id = std::min<uint32_t>(head_at(taken + i), mask_);
+    const Descriptor link = read_descriptor(&descriptors_[id]);
+    uint8_t* at = memory_.translate(link.address, link.length);
+    if ((link.flags & kDescIndirect) != 0) {
+      prefetch(at);
+    } else {
+      prefetch_for_write(at);
+    }
+  }
+}
+
 // `slots` are what is left; `taken` buffers of `available` are used already. Returns `taken` anew.
 inline uint32_t ReceiveRing::fill_carefully(const Batch& batch, std::span<const uint16_t> slots,
                                             uint32_t taken, uint32_t available,
                                             const uint32_t* tallies, Delivery& result) noexcept {
+  prefetch_chains(taken,
+                  std::min<uint32_t>(available - taken, static_cast<uint32_t>(slots.size())));
   Plan where;
   Careful work{batch, available, taken, result, where};
   for (const uint16_t slot : slots) {

@@ -223,7 +223,7 @@ inline FrameFault TransmitRing::assemble(Batch& batch, unsigned slot) noexcept {
   const auto pull = [&](uint8_t* to, size_t length) {
     while (length > 0 && piece != end) {
       const size_t part = std::min<size_t>(length, piece->length);
-      std::memcpy(to, piece->data, part);
+      copy_bytes(to, piece->data, part);
       to += part;
       length -= part;
       piece->data += part;
