@@ -13,7 +13,7 @@ using frontend::Connection;
 using frontend::Request;
 
 constexpr std::chrono::milliseconds kPatience{3000};
-constexpr unsigned kTables = 20;  // then it connects anew
+constexpr unsigned kTables = 20;       // then it connects anew
 constexpr unsigned kQuestions = 4000;  // more than a socket holds answers for
 
 void send_half(Connection& connection, uint64_t round) {
