@@ -37,7 +37,7 @@ json clients_json(const Topology& topology, const VmConfig& router) {
     // One name has one address: that of the first interface beside the router.
     bool named = false;
     for (const NetConfig& net : vm.nets) {
-      if (&vm == &router || named || !serves(router, net)) continue;
+      if (vm.name == router.name || named || !serves(router, net)) continue;
       clients.push_back({{"name", vm.name}, {"mac", net.mac}, {"address", net.address}});
       named = true;
     }

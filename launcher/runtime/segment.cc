@@ -20,8 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::chrono::seconds kStartWithin{20};
-constexpr std::chrono::seconds kStopWithin{10};
+constexpr std::chrono::seconds kStartWithin{60};
+constexpr std::chrono::seconds kStopWithin{30};
 constexpr std::chrono::seconds kRestartPause{1};
 constexpr mode_t kPassThrough = 0711;
 

@@ -53,8 +53,7 @@ class Scenario:
         self._launcher = None
 
     def program(self, name):
-        places = {"vfio-setup": "vfio-setup/vfio-setup", "launcher": "launcher/cli/launcher",
-                  "switchctl": "switchd/switchctl"}
+        places = {"vfio-setup": "vfio-setup/vfio-setup", "launcher": "launcher/launcher"}
         return self.build / places[name]
 
     def launch(self, *words, **options):
@@ -75,9 +74,9 @@ class Scenario:
     # Steps
 
     def prepare(self):
-        """The modules of a host that runs VMs; none for the NIC."""
+        """The modules of a host that runs VMs, and /dev/kvm as udev makes it; none for the NIC."""
         self.host.shell("for m in kvm-amd kvm-intel; do modprobe $m 2>/dev/null && break; done; "
-                        "chmod 666 /dev/kvm")
+                        "chgrp kvm /dev/kvm; chmod 660 /dev/kvm")
 
     def take_nic(self):
         self.say("vfio-setup list")
@@ -94,7 +93,7 @@ class Scenario:
             "sh", "-c", f"exec {self.program('launcher')} up /tmp/scenario.toml --ready-fd 3 "
                         "3>/tmp/ready", log="/tmp/launcher.log")
         try:
-            self.host.until(f"[ -s /tmp/ready ] || ! kill -0 {self._launcher}", timeout=UP_WITHIN)
+            self.host.until(f"[ -s /tmp/ready ] || grep -q '^State:.Z' /proc/{self._launcher}/status", timeout=UP_WITHIN)
         finally:
             self.say(self.host.read("/tmp/launcher.log"))
         if not self.host.read("/tmp/ready"):
@@ -197,4 +196,4 @@ class Scenario:
 
     def mac(self, name):
         status = json.loads(self.launch("status", "--json").out)
-        return next(net["mac"] for vm in status["vms"] if vm["name"] == name for net in vm["nets"])
+        return next(net["mac"] for vm in status["vms"] if vm["name"] == name for net in vm["ports"])

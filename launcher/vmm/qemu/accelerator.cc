@@ -20,7 +20,7 @@ namespace {
 bool kvm_machine_stands(const std::filesystem::path& program) {
   // Where it does not, QEMU may abort: no core, and no word of that.
   const std::string command =
-      "exec >/dev/null 2>&1; ulimit -c 0; echo quit | timeout 20 \"$0\" -no-user-config "
+      "exec >/dev/null 2>&1; ulimit -c 0; echo quit | timeout 120 \"$0\" -no-user-config "
       "-nodefaults -display none -S -machine pc -accel kvm -cpu max -m 16 -monitor stdio";
   std::string path = program.string();
   std::string shell = "/bin/sh", option = "-c", script = command;

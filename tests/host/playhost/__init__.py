@@ -8,6 +8,7 @@ machine (the built tree too) under the same path, and nothing it writes reaches 
   kernel        Debian's kernel package, unpacked into a cache
   initramfs     the few modules it takes to reach the root by 9p
   far_network   DHCP, RA, DNS on the NIC's other side, and a machine two hops away with a capture
+  tsc           how fast the machine's time stamp counter runs
   machine       the QEMU process, its devices and its life
   channel       commands run inside, with exit status, output and deadline
 """

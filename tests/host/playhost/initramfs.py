@@ -42,6 +42,10 @@ mount -t devpts devpts /new/dev/pts
 mount -t tmpfs -o mode=1777 shm /new/dev/shm
 mount -t tmpfs run /new/run
 mkdir -p /new/run/lock /new/lib/modules
+# DPDK's drivers come with its development packages alone, and it loads all that are there.
+for drivers in /new/usr/lib/*/dpdk/pmds-*; do
+  [ ! -d "$drivers" ] || mount -t tmpfs none "$drivers"
+done
 rm -rf /new/lib/modules/$(uname -r)
 ln -s $modules /new/lib/modules/$(uname -r)
 hostname playhost

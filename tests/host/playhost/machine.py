@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from . import initramfs, kernel, sandbox
+from . import initramfs, kernel, sandbox, tsc
 from .channel import Channel, CommandFailed, Result
 
 _INSIDE = pathlib.Path(__file__).resolve().parent.parent / "inside"
@@ -55,7 +55,8 @@ class Machine:
         self._directory = directory
         self.console = directory / "console.log"
         linux = kernel.fetch(cache)
-        append = (f"console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests no_timer_check tsc=reliable {command_line} "
+        append = (f"console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests no_timer_check "
+                  f"tsc=reliable tsc_early_khz={tsc.khz()} {command_line} "
                   f"playhost.init={_INSIDE / 'init.sh'} playhost.agent={_INSIDE / 'agent.py'} "
                   f"playhost.modules={linux.modules} playhost.systemd={int(systemd)}")
         argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2",

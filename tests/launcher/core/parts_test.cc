@@ -256,7 +256,8 @@ kernel = "k"
 net = []
 )";
   const Topology topology = read_topology(text, "/lab.toml");
-  const nlohmann::json told = router_json(topology, topology.vms[0]);
+  const VmConfig router = topology.vms[0];  // a copy, as a running VM has one
+  const nlohmann::json told = router_json(topology, router);
   EXPECT_EQ(told["segments"][0]["network"], "10.64.0.0/16");
   EXPECT_EQ(told["segments"][0]["mac"], topology.vms[0].nets[0].mac);
   ASSERT_EQ(told["clients"].size(), 2u);
