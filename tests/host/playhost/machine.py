@@ -49,17 +49,25 @@ class Machine:
     def __init__(self, directory: pathlib.Path, cache: pathlib.Path, nics: list[Nic],
                  command_line: str = "intel_iommu=on iommu=pt", memory: int = 2048,
                  devices: list[str] | None = None, keep_files: bool = False,
-                 systemd: bool = False):
+                 systemd: bool = False, runs_vms: bool = False):
         """`devices` are further QEMU arguments. With `keep_files` what the play host writes is
-        still there after its reboot; with `systemd` that is its process 1 (and needs it)."""
+        still there after its reboot; with `systemd` that is its process 1 (and needs it). One that
+        `runs_vms` has one CPU and a tick that never stops: under emulated SVM an interrupt that
+        comes while a guest runs may be lost until the next one, and one from another CPU may
+        find the host in the middle of its way out of the guest."""
         self._directory = directory
         self.console = directory / "console.log"
         linux = kernel.fetch(cache)
-        append = (f"console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests no_timer_check "
-                  f"tsc=reliable tsc_early_khz={tsc.khz()} {command_line} "
+        timing = f"tsc=reliable tsc_early_khz={tsc.khz()} no_timer_check"
+        if runs_vms:
+            timing += " highres=off nohz=off"
+        # clearcpuid: instructions that copy or set a word at a time are slow under emulation.
+        append = ("console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests "
+                  f"clearcpuid=rep_good {timing} {command_line} "
                   f"playhost.init={_INSIDE / 'init.sh'} playhost.agent={_INSIDE / 'agent.py'} "
                   f"playhost.modules={linux.modules} playhost.systemd={int(systemd)}")
-        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2",
+        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
+                "-cpu", "max,la57=off,erms=off,fsrm=off", "-smp", "1" if runs_vms else "2",
                 "-M", "q35,kernel-irqchip=off", "-m", str(memory), "-nodefaults", "-nographic",
                 "-device", "intel-iommu,intremap=on,caching-mode=on",
                 "-kernel", linux.image,
