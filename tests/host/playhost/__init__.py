@@ -10,6 +10,7 @@ machine (the built tree too) under the same path, and nothing it writes reaches 
   far_network   DHCP, RA, DNS on the NIC's other side, and a machine two hops away with a capture
   tsc           how fast the machine's time stamp counter runs
   machine       the QEMU process, its devices and its life
+  this_host     the machine itself in its place, for the demo where it has all that
   channel       commands run inside, with exit status, output and deadline
 """
 
