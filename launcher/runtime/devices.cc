@@ -93,8 +93,21 @@ Task<std::string> Devices::take(std::string vm, std::string device, std::optiona
   if (!fs::exists("/sys/bus/pci/devices/" + address)) {
     throw LaunchError("there is no PCI device " + address + "; `vfio-setup list` names NICs");
   }
+  const auto owner = owners_.find(address);
+  if (owner != owners_.end() && owner->second != vm) {
+    throw LaunchError(address + " is a device of VM " + owner->second);
+  }
   const bool was_bound = is_bound(address);
-  if (was_bound && !uid) co_return address;
+  if (!was_bound || uid) {
+    std::string for_vm = vm, copy = address;
+    co_await bind(std::move(for_vm), std::move(copy), was_bound, uid);
+  }
+  owners_[address] = vm;
+  co_return address;
+}
+
+Task<> Devices::bind(std::string vm, std::string address, bool was_bound,
+                     std::optional<uid_t> uid) {
   if (!was_bound) {
     // Noted first: a launcher that is killed in between leaves a note too many, which is harmless.
     taken_.insert(address);
@@ -107,10 +120,10 @@ Task<std::string> Devices::take(std::string vm, std::string device, std::optiona
   }
   const std::string said = co_await vfio_setup(std::move(arguments));
   progress_.say(vm, first_line(said));
-  co_return address;
 }
 
 Task<> Devices::give_back(std::string address) {
+  owners_.erase(address);
   if (!taken_.contains(address)) co_return;
   std::vector<std::string> words{"restore", address};
   const std::string said = co_await vfio_setup(std::move(words));

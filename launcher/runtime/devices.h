@@ -9,6 +9,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -31,6 +32,7 @@ class Devices {
 
  private:
   Task<std::string> choose();
+  Task<> bind(std::string vm, std::string address, bool was_bound, std::optional<uid_t> uid);
   Task<std::string> vfio_setup(std::vector<std::string> arguments);
   void save() const;
 
@@ -39,6 +41,7 @@ class Devices {
   std::filesystem::path program_;  // empty: looked for when it is needed
   std::filesystem::path record_;
   std::set<std::string> taken_;
+  std::map<std::string, std::string> owners_;  // by address: the VM that has it
 };
 
 }  // namespace launcher

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/error.h"
+#include "vmm/device_names.h"
 
 namespace launcher {
 namespace {
@@ -252,6 +253,9 @@ Task<nlohmann::json> Vm::add_net(NetConfig config) {
 
 Task<nlohmann::json> Vm::add_device(std::string device) {
   require_running();
+  for (const std::string& one : resources_.devices()) {
+    if (one == device) fail("has " + device + " already");
+  }
   const std::string address = co_await resources_.take_device(std::move(device));
   const auto id = std::make_shared<std::string>();
   VmProcess::Operation add = [address, id](Vmm& vmm) -> Task<> {
@@ -259,7 +263,17 @@ Task<nlohmann::json> Vm::add_device(std::string device) {
   };
   std::function<std::string()> interrupted = [this] { return interruption(); };
   std::string what = "add-device";
-  co_await process_->run(std::move(what), std::move(add), kHotplugWithin, std::move(interrupted));
+  std::exception_ptr failure;
+  try {
+    co_await process_->run(std::move(what), std::move(add), kHotplugWithin, std::move(interrupted));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    std::string copy = address;
+    co_await resources_.give_back_device(std::move(copy));
+    std::rethrow_exception(failure);
+  }
   remark(address + " added as " + *id);
   co_return nlohmann::json{{"id", *id}, {"address", address}};
 }
@@ -272,6 +286,12 @@ Task<> Vm::remove_device(std::string id) {
   co_await process_->run(std::move(what), std::move(remove), kHotplugWithin,
                          std::move(interrupted));
   co_await resources_.remove_net(id);
+  const std::vector<std::string> devices = resources_.devices();
+  for (const std::string& address : devices) {
+    if (device_id(address) != id) continue;
+    std::string copy = address;
+    co_await resources_.give_back_device(std::move(copy));
+  }
   remark(id + " removed");
 }
 

@@ -89,6 +89,18 @@ Task<std::string> VmResources::take_device(std::string device) {
   co_return address;
 }
 
+Task<> VmResources::give_back_device(std::string address) {
+  std::erase(devices_, address);
+  std::string problem;
+  try {
+    std::string copy = address;
+    co_await host_.devices.give_back(std::move(copy));
+  } catch (const std::exception& failure) {
+    problem = failure.what();
+  }
+  if (!problem.empty()) host_.progress.warn(vm_.name, problem);
+}
+
 Task<> VmResources::release(bool with_devices) {
   while (!ports_.empty()) {
     std::string id = ports_.back().id;
@@ -98,17 +110,9 @@ Task<> VmResources::release(bool with_devices) {
   files_.reset();
   std::error_code error;
   fs::remove_all(host_.state.vm(vm_.name), error);
-  if (!with_devices) co_return;
-  while (!devices_.empty()) {
+  while (with_devices && !devices_.empty()) {
     std::string address = devices_.back();
-    devices_.pop_back();
-    std::string problem;
-    try {
-      co_await host_.devices.give_back(std::move(address));
-    } catch (const std::exception& failure) {
-      problem = failure.what();
-    }
-    if (!problem.empty()) host_.progress.warn(vm_.name, problem);
+    co_await give_back_device(std::move(address));
   }
 }
 

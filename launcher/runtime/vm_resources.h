@@ -33,6 +33,8 @@ class VmResources {
   Task<bool> remove_net(std::string id);
   // For a VM that runs. The address.
   Task<std::string> take_device(std::string device);
+  // One that the VM has no more goes back to the host, if it was taken from it.
+  Task<> give_back_device(std::string address);
 
   const std::optional<Credentials>& user() const { return user_; }
   const std::vector<VmPort>& ports() const { return ports_; }

@@ -17,7 +17,7 @@ NIC = "0000:00:04.0"
 NIC_MAC = "52:54:00:00:00:04"
 SINK_PORT = 5001
 PROGRAMS = {"qemu": "qemu-system-x86_64", "cloud-hypervisor": "cloud-hypervisor"}
-UP_WITHIN = 400  # seconds; a tenth of it on an idle machine
+UP_WITHIN = 600  # seconds; a tenth of it on an idle machine
 FILE_SIZE = 10_000_000
 # What a host that has nothing to do with the network has not loaded.
 UNWANTED_MODULES = ("e1000e", "bridge", "tun", "tap", "vhost_net", "vhost")
@@ -35,7 +35,7 @@ def _vm(name, image, images, vmm, memory, extra):
             'command_line = "console=ttyS0 quiet panic=-1 cryptomgr.notests mitigations=off '
             "clearcpuid=rep_good "  # one instruction a byte or word is slow under emulation
             f'hostname={name}"',
-            *extra, "[vm.ready]", f'console_line = "{name}: ready"', 'within = "300s"']
+            *extra, "[vm.ready]", f'console_line = "{name}: ready"', 'within = "500s"']
 
 
 def topology(images, vmm, apps, nic=NIC):
@@ -64,16 +64,16 @@ class Scenario:
     def launch(self, *words, **options):
         return self.host.run(self.program("launcher"), *words, **options)
 
-    def in_guest(self, name, command, timeout=60, check=True):
+    def in_guest(self, name, command, timeout=120, check=True):
         """Runs a command in a VM by its console; output, or Failed."""
         result = self.host.run("python3", HERE / "inside/guest_shell.py",
                                self.state / f"console/{name}.sock", timeout, command,
-                               timeout=timeout + 20, check=False)
+                               timeout=timeout + 60, check=False)
         if check and result.status:
             raise Failed(f"{name}: {command}: status {result.status}\n{result.out}{result.err}")
         return result.out.strip()
 
-    def until_in_guest(self, name, command, timeout=60):
+    def until_in_guest(self, name, command, timeout=120):
         self.in_guest(name, f"until {command}; do usleep 200000; done", timeout)
 
     # Steps

@@ -7,6 +7,8 @@ import queue
 import socket
 import threading
 
+PATIENCE = 120  # seconds that an emulated machine may stand still on a busy one
+
 
 @dataclasses.dataclass
 class Result:
@@ -50,10 +52,10 @@ class Channel:
             raise RuntimeError("the play host ended")
         return hello
 
-    def run(self, argv, timeout: float = 20, check: bool = True, stdin: str = "",
+    def run(self, argv, timeout: float, check: bool = True, stdin: str = "",
             env: dict | None = None) -> Result:
         argv = [str(word) for word in argv]
-        answer = self._ask(timeout + 10, op="run", argv=argv, timeout=timeout, stdin=stdin,
+        answer = self._ask(timeout + PATIENCE, op="run", argv=argv, timeout=timeout, stdin=stdin,
                            env=env or {})
         result = Result(argv, **answer)
         if check and (result.status != 0 or result.timed_out):
@@ -63,11 +65,11 @@ class Channel:
     def spawn(self, argv, log: str = "", env: dict | None = None) -> int:
         """Starts a program that goes on; returns its process id in the play host."""
         argv = [str(word) for word in argv]
-        return self._ask(20, op="spawn", argv=argv, log=log, env=env or {})["pid"]
+        return self._ask(PATIENCE, op="spawn", argv=argv, log=log, env=env or {})["pid"]
 
     def wait(self, pid: int, timeout: float) -> int | None:
         """Exit status of a spawned program, None when it still runs at the deadline."""
-        return self._ask(timeout + 10, op="wait", pid=pid, timeout=timeout)["status"]
+        return self._ask(timeout + PATIENCE, op="wait", pid=pid, timeout=timeout)["status"]
 
     def close(self) -> None:
         """Ends the reader too; what still waits for an answer gets an error."""

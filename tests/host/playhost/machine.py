@@ -56,6 +56,7 @@ class Machine:
         comes while a guest runs may be lost until the next one, and one from another CPU may
         find the host in the middle of its way out of the guest."""
         self._directory = directory
+        self._patience = 120 if runs_vms else 20  # seconds; VMs make it slow
         self.console = directory / "console.log"
         linux = kernel.fetch(cache)
         timing = f"tsc=reliable tsc_early_khz={tsc.khz()} no_timer_check"
@@ -121,10 +122,11 @@ class Machine:
 
     def run(self, *argv, **options) -> Result:
         """Runs a command inside. Raises CommandFailed unless it ends with 0 (or check=False)."""
+        options.setdefault("timeout", self._patience)
         return self._channel.run(argv, **options)
 
     def shell(self, script: str, **options) -> Result:
-        return self._channel.run(["/bin/sh", "-ec", script], **options)
+        return self.run("/bin/sh", "-ec", script, **options)
 
     def spawn(self, *argv, **options) -> int:
         return self._channel.spawn(argv, **options)
