@@ -69,7 +69,7 @@ def run_here(story, arguments):
 def run_in_play_host(steps, arguments):
     with machine.temporary_directory() as name:
         directory = pathlib.Path(name)
-        steps.say("Making the far network: DHCP, RA and DNS behind the NIC, a machine two hops away")
+        steps.say("Making the far network: DHCP, RA, DNS behind the NIC, a machine two hops away")
         far = FarNetwork(directory)
         try:
             far.serve_tcp(SINK_PORT)

@@ -93,7 +93,8 @@ class Scenario:
 
     def up(self, apps=("app1", "app2")):
         self.say(f"launcher up: a router VM that has the NIC, {len(apps)} isolated application VMs")
-        self.host.run("tee", "/tmp/scenario.toml", stdin=topology(self.images, self.vmm, apps, self.nic))
+        text = topology(self.images, self.vmm, apps, self.nic)
+        self.host.run("tee", "/tmp/scenario.toml", stdin=text)
         self._launcher = self.host.spawn(
             "sh", "-c", f"exec {self.program('launcher')} up /tmp/scenario.toml --ready-fd 3 "
                         "3>/tmp/ready", log="/tmp/launcher.log")

@@ -13,7 +13,8 @@ class ThisHost:
     def run(self, *argv, timeout: float = 20, check: bool = True, stdin: str = "") -> Result:
         words = [str(word) for word in argv]
         try:
-            done = subprocess.run(words, input=stdin, text=True, capture_output=True, timeout=timeout)
+            done = subprocess.run(words, input=stdin, text=True, capture_output=True,
+                                  timeout=timeout)
             result = Result(words, done.returncode, done.stdout, done.stderr)
         except subprocess.TimeoutExpired:
             result = Result(words, -1, "", "", timed_out=True)
