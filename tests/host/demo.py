@@ -38,7 +38,7 @@ def parse():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("build", "images", "cache"):
         parser.add_argument(name, type=lambda text: pathlib.Path(text).resolve())
-    parser.add_argument("--far", default="deb.debian.org", metavar="NAME")
+    parser.add_argument("--far", default="debian.org", metavar="NAME")
     return parser.parse_args()
 
 
