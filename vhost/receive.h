@@ -175,7 +175,7 @@ inline Delivery ReceiveRing::deliver(const Batch& batch, std::span<const uint16_
     result.no_guest = wanted;
     return result;
   }
-  const uint32_t have = std::min<uint32_t>(available(), kMostDelivered);
+  const uint32_t have = available();
   const bool plain = !batch.any_needs;
   const uint32_t simple = plain ? wanted : count_whole(batch, slots);
   Stage stage;
@@ -286,6 +286,10 @@ inline void ReceiveRing::put_carefully(Careful& work, unsigned slot, uint32_t ta
 
 // Plans the buffers of a frame. False: there are none, which is the fate of `fates` frames.
 inline bool ReceiveRing::find_room(Careful& work, uint32_t length, uint32_t fates) noexcept {
+  if (__builtin_expect(work.result.delivered >= kMostDelivered, 0)) {
+    work.result.no_buffer += fates;
+    return false;
+  }
   Plan& where = work.plan;
   const uint64_t need = uint64_t{length} + header_bytes_;
   // Buffers are walked in vain once, not for each frame that is no shorter.
