@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "vhost/offload.h"
+#include "vhost/ring_format.h"
 #include "vhost/virtio.h"
 
 namespace vhost {
@@ -55,7 +56,7 @@ struct Batch {
   alignas(64) std::array<std::array<uint8_t, kHeadBytes>, kCapacity> head;
   std::array<uint32_t, kCapacity> length;  // of the frame, without header
   std::array<FrameFault, kCapacity> fault;
-  std::array<uint16_t, kCapacity> descriptor;  // head of the chain, to be returned
+  std::array<Chain, kCapacity> chain;  // to be returned
   std::array<Tail, kCapacity> tail;
   std::array<Segment, kSegments> segments;
 

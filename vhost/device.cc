@@ -133,9 +133,7 @@ std::string Device::start(uint16_t number) {
   if ((ring.callfd >= 0 && !queue.call) || (ring.kickfd >= 0 && !queue.kick)) {
     return "no descriptors left for its eventfds; raise the limit of open files (ulimit -n)";
   }
-  const RingAreas areas = {reinterpret_cast<const Descriptor*>(ring.desc),
-                           reinterpret_cast<const AvailRing*>(ring.avail),
-                           reinterpret_cast<UsedRing*>(ring.used), ring.size};
+  const RingAreas areas = {ring.desc, ring.avail, ring.used, ring.size};
   std::string error =
       queue.ring->attach(areas, {next_avail, next_used}, features_, *memory_, queue.call.get());
   if (!error.empty()) return error;

@@ -64,7 +64,7 @@ class Device {
 
  private:
   struct Queue {
-    SplitRing* ring = nullptr;
+    Ring* ring = nullptr;
     bool enabled = false;
     bool started = false;
     UniqueFd call;

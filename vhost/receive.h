@@ -29,8 +29,8 @@
 #include "vhost/frame_reader.h"
 #include "vhost/offload.h"
 #include "vhost/piece_writer.h"
+#include "vhost/ring.h"
 #include "vhost/segmenter.h"
-#include "vhost/split_ring.h"
 
 namespace vhost {
 
@@ -55,7 +55,7 @@ struct Delivery {
   bool interrupt = false;
 };
 
-class ReceiveRing : public SplitRing {
+class ReceiveRing : public Ring {
  public:
   static constexpr uint32_t kLongSegmentBytes = 60 * 1024;
   // Frames of one delivery, at the most: callers add up classes of frames in ten bits.
@@ -71,7 +71,7 @@ class ReceiveRing : public SplitRing {
   // Gets the lines that deliver() starts with on their way. Any thread: nothing is written.
   void prefetch_for_delivery() const noexcept {
     prefetch_for_write(&lock_);
-    if (running()) prefetch(avail_);
+    if (running()) split_.prefetch_available();
   }
 
  private:
@@ -80,16 +80,17 @@ class ReceiveRing : public SplitRing {
   static constexpr unsigned kLinksPerDelivery = 8192;
 
   struct Stage {
-    uint16_t id[Batch::kCapacity];
-    uint8_t* at[Batch::kCapacity];  // nullptr: this frame and the rest go the careful way
+    Chain chain[Batch::kCapacity];
+    uint8_t* at[Batch::kCapacity];
   };
   // Where one frame goes, piece by piece.
   struct Plan {
     uint32_t buffers = 0;
+    uint32_t steps = 0;
     uint32_t pieces = 0;
     uint32_t walked = 0;  // links, of all plans of a delivery
     uint64_t capacity = 0;
-    uint16_t id[kMaxRingSize];
+    Chain chain[kMaxRingSize];
     uint32_t buffer_capacity[kMaxRingSize];
     Piece piece[kMostPieces];
   };
@@ -97,8 +98,8 @@ class ReceiveRing : public SplitRing {
   // A delivery on the careful way.
   struct Careful {
     const Batch& batch;
-    uint32_t available;
-    uint32_t taken;  // buffers
+    uint32_t available;  // steps
+    uint32_t taken;      // steps
     Delivery& result;
     Plan& plan;
     uint64_t hopeless = UINT64_MAX;  // bytes for which all that was left did not suffice
@@ -119,17 +120,15 @@ class ReceiveRing : public SplitRing {
     std::atomic<bool>& lock_;
   };
 
-  uint16_t head_at(uint32_t position) const noexcept {
-    return __atomic_load_n(&avail_entries_[(next_avail_ + position) & mask_], __ATOMIC_RELAXED);
-  }
-  void use(uint32_t position, uint16_t id, uint32_t length) noexcept {
-    write_used(position, id, length);
-  }
-
-  uint32_t prepare(const Batch& batch, std::span<const uint16_t> slots, uint32_t count,
-                   Stage& stage) noexcept;
-  uint32_t fill(const Batch& batch, std::span<const uint16_t> slots, uint32_t count,
-                const Stage& stage, const uint32_t* tallies, Delivery& result) noexcept;
+  template <class Format>
+  Delivery deliver_to(Format& format, const Batch& batch, std::span<const uint16_t> slots,
+                      const uint32_t* tallies) noexcept;
+  template <class Format>
+  HeadsRead prepare(Format& format, const Batch& batch, std::span<const uint16_t> slots,
+                    uint32_t count, Stage& stage) noexcept;
+  template <class Format>
+  void fill(Format& format, const Batch& batch, std::span<const uint16_t> slots, const Stage& stage,
+            const uint32_t* tallies, Delivery& result) noexcept;
   void prefetch_chains(uint32_t taken, uint32_t count) noexcept;
   uint32_t fill_carefully(const Batch& batch, std::span<const uint16_t> slots, uint32_t taken,
                           uint32_t available, const uint32_t* tallies, Delivery& result) noexcept;
@@ -137,8 +136,12 @@ class ReceiveRing : public SplitRing {
   void cut(Careful& work, unsigned slot, uint32_t tally) noexcept;
   bool find_room(Careful& work, uint32_t length, uint32_t fates) noexcept;
   void claim(Careful& work, uint32_t length, uint32_t tally) noexcept;
+  void use(Careful& work, Chain chain, uint32_t length) noexcept {
+    write_used(work.taken, chain, length);
+    work.taken += chain.steps;
+  }
   Outcome plan(uint32_t taken, uint32_t available, uint64_t need, Plan& out) noexcept;
-  bool add_buffer(uint16_t head, Plan& out) noexcept;
+  bool add_buffer(const Head& head, uint32_t step, Plan& out) noexcept;
   void write(const Batch& batch, unsigned slot, const Plan& where) const noexcept;
   void write_completed(const Batch& batch, unsigned slot, const Plan& where) const noexcept;
 
@@ -167,20 +170,30 @@ class ReceiveRing : public SplitRing {
 
 inline Delivery ReceiveRing::deliver(const Batch& batch, std::span<const uint16_t> slots,
                                      const uint32_t* tallies) noexcept {
+  const Guard guard(lock_);
+  if (!running()) {
+    Delivery result;
+    result.attempted = result.no_guest = static_cast<uint32_t>(slots.size());
+    return result;
+  }
+  return deliver_to(split_, batch, slots, tallies);
+}
+
+template <class Format>
+inline Delivery ReceiveRing::deliver_to(Format& format, const Batch& batch,
+                                        std::span<const uint16_t> slots,
+                                        const uint32_t* tallies) noexcept {
   Delivery result;
   const auto wanted = static_cast<uint32_t>(slots.size());
   result.attempted = wanted;
-  const Guard guard(lock_);
-  if (!running()) {
-    result.no_guest = wanted;
-    return result;
-  }
-  const uint32_t have = available();
+  uint32_t have = available_in(format);  // steps
   const bool plain = !batch.any_needs;
   const uint32_t simple = plain ? wanted : count_whole(batch, slots);
   Stage stage;
-  const uint32_t staged = prepare(batch, slots, std::min(simple, have), stage);
-  uint32_t taken = fill(batch, slots, staged, stage, tallies, result);
+  const HeadsRead staged = prepare(format, batch, slots, std::min(simple, have), stage);
+  uint32_t taken = staged.steps;
+  if (staged.dry) have = taken;
+  fill(format, batch, slots.first(taken), stage, tallies, result);
   if (__builtin_expect(!plain, 0)) {
     for (const uint16_t slot : slots.first(taken)) note_segment(batch, slot, result);
   }
@@ -190,50 +203,45 @@ inline Delivery ReceiveRing::deliver(const Batch& batch, std::span<const uint16_
     result.no_buffer = wanted - taken;
   }
   if (taken == 0) return result;
-  next_avail_ = static_cast<uint16_t>(next_avail_ + taken);
-  result.interrupt = publish(static_cast<uint16_t>(taken));
+  format.advance(taken);
+  result.interrupt = format.publish(taken);
   return result;
 }
 
-// Reads entries and descriptors of `count` buffers, one for each frame, up to the first that does
-// not hold its frame whole. Returns how many do.
-inline uint32_t ReceiveRing::prepare(const Batch& batch, std::span<const uint16_t> slots,
-                                     uint32_t count, Stage& stage) noexcept {
-  if (header_bytes_ != kNetHeaderBytes) return 0;
+// Reads heads of `count` buffers, one for each frame, up to the first that does not hold its frame
+// whole in one piece. Those that do are one step long each.
+template <class Format>
+inline HeadsRead ReceiveRing::prepare(Format& format, const Batch& batch,
+                                      std::span<const uint16_t> slots, uint32_t count,
+                                      Stage& stage) noexcept {
+  if (header_bytes_ != kNetHeaderBytes) return {};
   const uint32_t most = kNetHeaderBytes + limit_.least();
-  for (uint32_t i = 0; i < count; ++i) {
-    const uint16_t id = head_at(i);
-    if (__builtin_expect(id >= size_, 0)) {
-      give_up(RingFault::descriptor_id);
-      count = i;
-      break;
-    }
-    stage.id[i] = id;
-    prefetch(&descriptors_[id]);
-  }
-  prefetch_used(count);
-  for (uint32_t i = 0; i < count; ++i) {
-    const Descriptor buffer = read_descriptor(&descriptors_[stage.id[i]]);
+  const auto look = [&](unsigned i, uint32_t, const Descriptor& buffer) {
     const uint32_t need = batch.length[slots[i]] + kNetHeaderBytes;
     constexpr uint16_t kShape = kDescNext | kDescWrite | kDescIndirect;
     if (__builtin_expect(
             (buffer.flags & kShape) != kDescWrite || std::min(buffer.length, most) < need, 0)) {
-      return i;
+      return false;
     }
     uint8_t* at = memory_.translate(buffer.address, buffer.length);
-    if (__builtin_expect(at == nullptr, 0)) return i;
+    if (__builtin_expect(at == nullptr, 0)) return false;
     stage.at[i] = at;
     prefetch_for_write(at);
     prefetch_for_write(at + 64);
-  }
-  return count;
+    return true;
+  };
+  const HeadsRead read = format.read_heads(count, stage.chain, look);
+  if (__builtin_expect(read.fault != RingFault::none, 0)) give_up(read.fault);
+  return read;
 }
 
-inline uint32_t ReceiveRing::fill(const Batch& batch, std::span<const uint16_t> slots,
-                                  uint32_t count, const Stage& stage, const uint32_t* tallies,
-                                  Delivery& result) noexcept {
+template <class Format>
+inline void ReceiveRing::fill(Format& format, const Batch& batch, std::span<const uint16_t> slots,
+                              const Stage& stage, const uint32_t* tallies,
+                              Delivery& result) noexcept {
   uint64_t bytes = 0;
   uint32_t tally = 0;
+  const auto count = static_cast<uint32_t>(slots.size());
   for (uint32_t i = 0; i < count; ++i) {
     const unsigned slot = slots[i];
     const uint32_t length = batch.length[slot];
@@ -241,17 +249,16 @@ inline uint32_t ReceiveRing::fill(const Batch& batch, std::span<const uint16_t> 
     uint8_t* at = stage.at[i];
     copy_up_to_128(at, batch.head[slot].data(), std::min<uint32_t>(total, kHeadBytes));
     if (total > kHeadBytes) copy_tail(at + kHeadBytes, batch, slot);
-    use(i, stage.id[i], total);
+    format.write_used(i, stage.chain[i], total);
     bytes += length;
     tally += tallies[slot];
   }
   result.delivered += count;
   result.bytes += bytes;
   result.tally += tally;
-  return count;
 }
 
-// `slots` are what is left; `taken` buffers of `available` are used already. Returns `taken` anew.
+// `slots` are what is left; `taken` steps of `available` are used already. Returns `taken` anew.
 inline uint32_t ReceiveRing::fill_carefully(const Batch& batch, std::span<const uint16_t> slots,
                                             uint32_t taken, uint32_t available,
                                             const uint32_t* tallies, Delivery& result) noexcept {
@@ -302,8 +309,7 @@ inline bool ReceiveRing::find_room(Careful& work, uint32_t length, uint32_t fate
   if (outcome != Outcome::malformed) return false;
   work.result.malformed += fates;
   // Given back empty, or the ring would be stuck at them for ever.
-  for (uint32_t i = 0; i < where.buffers; ++i) use(work.taken + i, where.id[i], 0);
-  work.taken += where.buffers;
+  for (uint32_t i = 0; i < where.buffers; ++i) use(work, where.chain[i], 0);
   return false;
 }
 
@@ -313,10 +319,9 @@ inline void ReceiveRing::claim(Careful& work, uint32_t length, uint32_t tally) n
   uint64_t left = uint64_t{length} + header_bytes_;
   for (uint32_t i = 0; i < where.buffers; ++i) {
     const auto part = static_cast<uint32_t>(std::min<uint64_t>(left, where.buffer_capacity[i]));
-    use(work.taken + i, where.id[i], part);
+    use(work, where.chain[i], part);
     left -= part;
   }
-  work.taken += where.buffers;
   ++work.result.delivered;
   work.result.bytes += length;
   work.result.tally += tally;

@@ -1,104 +1,114 @@
-// One split virtqueue (virtio 1.2, 2.7), device side: its place in guest memory, our position in
-// it, and the two directions of event suppression. What a guest's transmit ring and a guest's
-// receive ring have in common; taking and delivering frames are in transmit.h and receive.h.
+// The split format of a virtqueue (virtio 1.2, 2.7), device side: its place in guest memory, our
+// position in it, and the two directions of event suppression. A step is an entry of the available
+// ring, and of the used ring.
 //
-// Lifetime: an object lives as long as its port. attach() fills it while it is stopped; the worker
-// may touch it only while running() (checked once a turn); stop is announced by set_running(false)
-// and is complete when every worker has passed a quiescent state.
-//
-// Trust: everything in guest memory may change at any moment. Indices and descriptors are loaded
-// once into locals, checked, and only the locals are used.
-//
-// Threads: attach() by rte_vhost's thread while stopped; a transmit ring then belongs to its
-// worker, a receive ring to whoever holds its lock.
+// Trust, threads and lifetime: see ring.h, whose part it is.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
-#include "vhost/copy.h"
 #include "vhost/guest_memory.h"
-#include "vhost/offload.h"
-#include "vhost/virtio.h"
+#include "vhost/ring_format.h"
 
 namespace vhost {
 
-// Why a ring was given up. It stays stopped until the driver sets it up again.
-enum class RingFault : uint8_t {
-  none,
-  avail_index,    // the available index ran further ahead than the ring is long
-  descriptor_id,  // an available entry names a descriptor that does not exist
-};
-
-struct RingAreas {
-  const Descriptor* descriptors = nullptr;
-  const AvailRing* avail = nullptr;
-  UsedRing* used = nullptr;
-  uint16_t size = 0;
-};
-
-struct RingPosition {
-  uint16_t next_avail = 0;
-  uint16_t next_used = 0;
-};
-
 class SplitRing {
  public:
-  // Checks the three areas against the memory table (alignment: virtio 1.2, 2.7; extent with the
-  // event index fields) and takes them over. Returns an empty string, or why not. REQUIRES:
-  // stopped.
-  std::string attach(const RingAreas& areas, RingPosition position, uint64_t features,
-                     const GuestMemory& memory, int call_fd);
+  // Whether the areas can be used (alignment: virtio 1.2, 2.7; extent with the event index fields).
+  // Returns an empty string, or why not.
+  static std::string check(const RingAreas& areas, bool event_idx, const GuestMemory& memory);
+  // REQUIRES: checked.
+  void place(const RingAreas& areas, RingPosition position, bool event_idx) noexcept;
 
-  bool running() const noexcept { return running_.load(std::memory_order_acquire); }
-  void set_running(bool running) noexcept { running_.store(running, std::memory_order_release); }
-
-  RingFault fault() const noexcept { return fault_.load(std::memory_order_relaxed); }
   RingPosition position() const noexcept { return {next_avail_, next_used_}; }
-  int call_fd() const noexcept { return call_fd_; }
-  uint16_t size() const noexcept { return size_; }
 
-  // How many chains the driver has made available beyond our position. Stops the ring when the
-  // index is impossible.
-  uint16_t available() noexcept {
-    const uint16_t index = __atomic_load_n(&avail_->index, __ATOMIC_ACQUIRE);
-    const auto count = static_cast<uint16_t>(index - next_avail_);
-    if (__builtin_expect(count > size_, 0)) {
-      give_up(RingFault::avail_index);
-      return 0;
+  // How far the driver is ahead of us. More than the ring is long: its index is impossible.
+  uint16_t available() const noexcept {
+    return static_cast<uint16_t>(__atomic_load_n(&avail_->index, __ATOMIC_ACQUIRE) - next_avail_);
+  }
+  void prefetch_available() const noexcept { prefetch(avail_); }
+
+  // The next `count` chains (REQUIRES: that many are available), in two stages: ids, while the
+  // descriptors and what returning them writes is on its way; then action(i, step, descriptor) for
+  // each, until it returns false.
+  template <typename Action>
+  [[gnu::always_inline]] HeadsRead read_heads(unsigned count, Chain* chains,
+                                              Action action) noexcept {
+    HeadsRead read;
+    for (unsigned i = 0; i < count; ++i) {
+      const uint16_t id = id_at(i);
+      if (__builtin_expect(id >= size_, 0)) {
+        read.fault = RingFault::descriptor_id;
+        count = i;
+        break;
+      }
+      chains[i] = {id, 1};
+      prefetch(&descriptors_[id]);
     }
-    return count;
-  }
-
-  void give_up(RingFault why) noexcept {
-    fault_.store(why, std::memory_order_relaxed);
-    set_running(false);
-  }
-
-  // Gets the lines on their way that giving back `count` chains writes, and the one publish()
-  // reads.
-  void prefetch_used(unsigned count) const noexcept {
-    for (unsigned i = 0; i < count; i += 64 / sizeof(UsedElement)) {
-      prefetch_for_write(&used_entries_[(next_used_ + i) & mask_]);
+    prefetch_used(count);
+    for (unsigned i = 0; i < count; ++i) {
+      if (action(i, i, read_descriptor(&descriptors_[chains[i].id]))) continue;
+      count = i;
+      break;
     }
-    prefetch_for_write(&used_entries_[(next_used_ + count - 1) & mask_]);  // they start amid a line
-    prefetch_for_write(&used_->index);
-    if (event_idx_) prefetch(used_event_);
+    read.count = count;
+    read.steps = count;
+    return read;
   }
 
+  // The chain `step` ahead. REQUIRES: it is available.
+  RingFault head(uint32_t step, Head& head) const noexcept {
+    head.chain = {id_at(step), 1};
+    if (head.chain.id >= size_) return RingFault::descriptor_id;
+    head.first = read_descriptor(&descriptors_[head.chain.id]);
+    return RingFault::none;
+  }
+  // Unchecked, for prefetching alone: action(descriptor) for `count` chains.
+  template <typename Action>
+  void glance(uint32_t step, uint32_t count, Action action) const noexcept {
+    for (uint32_t i = 0; i < count; ++i) {
+      prefetch(&descriptors_[std::min<uint32_t>(id_at(step + i), mask_)]);
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+      action(read_descriptor(&descriptors_[std::min<uint32_t>(id_at(step + i), mask_)]));
+    }
+  }
+
+  // Walks a chain of the ring's own table from its first descriptor on.
+  void start(ChainWalk& walk, const Head& head, uint32_t /*step*/) const noexcept {
+    walk = {head.first, descriptors_, size_, size_ - 1u};
+  }
+  static void start_table(ChainWalk& walk, const Descriptor* table, unsigned entries) noexcept {
+    walk = {read_descriptor(table), table, entries, entries - 1};
+  }
+  static Step next(ChainWalk& walk) noexcept {
+    if ((walk.link.flags & kDescNext) == 0) return Step::end;
+    if (walk.left == 0 || walk.link.next >= walk.size) return Step::broken;
+    --walk.left;
+    walk.link = read_descriptor(&walk.table[walk.link.next]);
+    return Step::link;
+  }
+
+  static constexpr uint32_t steps(Chain) noexcept { return 1; }
+  // Past chains that were read.
+  void advance(uint32_t steps) noexcept {
+    next_avail_ = static_cast<uint16_t>(next_avail_ + steps);
+  }
   // One store of eight bytes; the entries are aligned to four.
-  void write_used(unsigned ahead, uint32_t id, uint32_t length) noexcept {
-    const uint64_t both = id | uint64_t{length} << 32;
+  void write_used(uint32_t step, Chain chain, uint32_t length) noexcept {
+    const uint64_t both = chain.id | uint64_t{length} << 32;
     static_assert(sizeof(both) == sizeof(UsedElement));
-    std::memcpy(&used_entries_[(next_used_ + ahead) & mask_], &both, sizeof(both));
+    std::memcpy(&used_entries_[(next_used_ + step) & mask_], &both, sizeof(both));
   }
-
   // Publishes what was written into the used ring, and tells whether the driver wants an interrupt
   // (virtio 1.2, 2.7.10).
-  bool publish(uint16_t count) noexcept {
+  bool publish(uint32_t steps) noexcept {
     const uint16_t before = next_used_;
-    next_used_ = static_cast<uint16_t>(next_used_ + count);
+    next_used_ = static_cast<uint16_t>(next_used_ + steps);
     __atomic_store_n(&used_->index, next_used_, __ATOMIC_RELEASE);
     std::atomic_thread_fence(std::memory_order_seq_cst);  // index out before the event is read
     return wants_interrupt(before);
@@ -117,14 +127,19 @@ class SplitRing {
     if (!event_idx_) __atomic_store_n(&used_->flags, kUsedNoNotify, __ATOMIC_RELAXED);
   }
 
- protected:
-  // One load of 16 bytes: what is checked afterwards is what was read.
-  static Descriptor read_descriptor(const Descriptor* from) noexcept {
-    Vector16 bits = load16(reinterpret_cast<const uint8_t*>(from));
-    pin(bits);
-    Descriptor copy;
-    store16(reinterpret_cast<uint8_t*>(&copy), bits);
-    return copy;
+ private:
+  uint16_t id_at(uint32_t step) const noexcept {
+    return __atomic_load_n(&avail_entries_[(next_avail_ + step) & mask_], __ATOMIC_RELAXED);
+  }
+
+  // Gets the lines on their way that returning `count` chains writes, and the one publish() reads.
+  void prefetch_used(unsigned count) const noexcept {
+    for (unsigned i = 0; i < count; i += 64 / sizeof(UsedElement)) {
+      prefetch_for_write(&used_entries_[(next_used_ + i) & mask_]);
+    }
+    prefetch_for_write(&used_entries_[(next_used_ + count - 1) & mask_]);  // they start amid a line
+    prefetch_for_write(&used_->index);
+    if (event_idx_) prefetch(used_event_);
   }
 
   bool wants_interrupt(uint16_t before) noexcept {
@@ -151,19 +166,7 @@ class SplitRing {
   uint16_t next_avail_ = 0;
   uint16_t next_used_ = 0;
   bool event_idx_ = false;
-  bool indirect_ = false;
-  bool mergeable_ = false;
   bool interrupted_ = false;
-  uint8_t header_bytes_ = kNetHeaderBytes;
-  uint8_t sends_ = 0;    // offload bits that the driver may ask for
-  uint8_t accepts_ = 0;  // those that it takes
-  std::atomic<bool> running_{false};
-  std::atomic<RingFault> fault_{RingFault::none};
-  int call_fd_ = -1;
-  RegionCache memory_;
 };
-
-// For people.
-const char* describe(RingFault fault) noexcept;
 
 }  // namespace vhost

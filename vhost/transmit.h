@@ -20,11 +20,11 @@
 #include "vhost/copy.h"
 #include "vhost/frame_limit.h"
 #include "vhost/offload.h"
-#include "vhost/split_ring.h"
+#include "vhost/ring.h"
 
 namespace vhost {
 
-class TransmitRing : public SplitRing {
+class TransmitRing : public Ring {
  public:
   // REQUIRES: stopped.
   void limit_frames(const FrameLimit& limit) noexcept { limit_ = limit; }
@@ -50,22 +50,23 @@ class TransmitRing : public SplitRing {
   static constexpr uint64_t kLongBytesPerBurst = 1 << 20;
 
   struct Burst {
-    Descriptor descriptor[kBurst];
     const uint8_t* at[kBurst];  // host address of a simple frame's header; nullptr for the others
-  };
-  // A descriptor table being walked: the ring's own or an indirect one.
-  struct Table {
-    const Descriptor* entries;
-    unsigned size;
+    // Of the others:
+    Descriptor first[kBurst];
+    uint32_t step[kBurst];
   };
 
-  unsigned read_heads(Batch& batch, unsigned count) noexcept;
-  void read_descriptors(Batch& batch, Burst& burst, unsigned count) noexcept;
+  template <class Format>
+  unsigned take_from(Format& format, Batch& batch, unsigned limit) noexcept;
+  template <class Format>
+  HeadsRead read_heads(Format& format, Batch& batch, Burst& burst, unsigned count) noexcept;
   unsigned gather_chains(Batch& batch, Burst& burst, unsigned count) noexcept;
   void copy_heads(Batch& batch, const Burst& burst, unsigned count) noexcept;
+  template <class Format>
+  bool give_back_to(Format& format, const Batch& batch, unsigned first, unsigned count) noexcept;
 
-  FrameFault gather(Batch& batch, unsigned slot, const Descriptor& head, unsigned& walked) noexcept;
-  bool find_table(const Descriptor& head, Table& table, Descriptor& first) noexcept;
+  FrameFault gather(Batch& batch, unsigned slot, const Descriptor& first, uint32_t step,
+                    unsigned& walked) noexcept;
   bool append(Batch& batch, uint32_t limit, const Descriptor& link) noexcept;
   FrameFault assemble(Batch& batch, unsigned slot) noexcept;
   FrameFault admit(Batch& batch, unsigned slot, const NetHeader& header) noexcept;
@@ -79,41 +80,30 @@ class TransmitRing : public SplitRing {
 };
 
 inline unsigned TransmitRing::take(Batch& batch, unsigned limit) noexcept {
-  unsigned count = std::min<unsigned>(available(), limit);
-  if (count == 0) return 0;
+  return take_from(split_, batch, limit);
+}
+
+template <class Format>
+inline unsigned TransmitRing::take_from(Format& format, Batch& batch, unsigned limit) noexcept {
+  const unsigned most = std::min<unsigned>(available_in(format), limit);
+  if (most == 0) return 0;
   Burst burst;
-  count = read_heads(batch, count);
-  read_descriptors(batch, burst, count);
-  count = gather_chains(batch, burst, count);
+  const HeadsRead read = read_heads(format, batch, burst, most);
+  const unsigned count = gather_chains(batch, burst, read.count);
   copy_heads(batch, burst, count);
-  next_avail_ = static_cast<uint16_t>(next_avail_ + count);
+  format.advance(count == read.count ? read.steps : burst.step[count]);
   batch.count += count;
   return count;
 }
 
-inline unsigned TransmitRing::read_heads(Batch& batch, unsigned count) noexcept {
-  for (unsigned i = 0; i < count; ++i) {
-    const uint16_t id =
-        __atomic_load_n(&avail_entries_[(next_avail_ + i) & mask_], __ATOMIC_RELAXED);
-    if (__builtin_expect(id >= size_, 0)) {
-      give_up(RingFault::descriptor_id);
-      return i;
-    }
-    batch.descriptor[batch.count + i] = id;
-    prefetch(&descriptors_[id]);
-  }
-  prefetch_used(count);
-  return count;
-}
-
-inline void TransmitRing::read_descriptors(Batch& batch, Burst& burst, unsigned count) noexcept {
+template <class Format>
+inline HeadsRead TransmitRing::read_heads(Format& format, Batch& batch, Burst& burst,
+                                          unsigned count) noexcept {
   constexpr uint16_t kSpecial = kDescNext | kDescWrite | kDescIndirect;
   constexpr uint32_t kLeast = kNetHeaderBytes + kEthernetHeaderBytes;
   const uint32_t most = kNetHeaderBytes + limit_.least();  // longer ones go the careful way
   const bool long_header = header_bytes_ == kNetHeaderBytes;
-  for (unsigned i = 0; i < count; ++i) {
-    const unsigned slot = batch.count + i;
-    const Descriptor link = read_descriptor(&descriptors_[batch.descriptor[slot]]);
+  const auto look = [&](unsigned i, uint32_t step, const Descriptor& link) {
     const bool simple =
         (link.flags & kSpecial) == 0 && link.length - kLeast <= most - kLeast && long_header;
     const uint8_t* at = nullptr;
@@ -121,13 +111,20 @@ inline void TransmitRing::read_descriptors(Batch& batch, Burst& burst, unsigned 
       at = memory_.translate(link.address, link.length);
       prefetch(at);
       prefetch(at + 64);
-      batch.length[slot] = link.length - kNetHeaderBytes;
+      batch.length[batch.count + i] = link.length - kNetHeaderBytes;
     } else if ((link.flags & kDescIndirect) != 0) {
       prefetch(memory_.translate(link.address, link.length));
     }
     burst.at[i] = at;
-    if (at == nullptr) burst.descriptor[i] = link;
-  }
+    if (at == nullptr) {
+      burst.first[i] = link;
+      burst.step[i] = step;
+    }
+    return true;
+  };
+  const HeadsRead read = format.read_heads(count, &batch.chain[batch.count], look);
+  if (__builtin_expect(read.fault != RingFault::none, 0)) give_up(read.fault);
+  return read;
 }
 
 inline unsigned TransmitRing::gather_chains(Batch& batch, Burst& burst, unsigned count) noexcept {
@@ -141,53 +138,31 @@ inline unsigned TransmitRing::gather_chains(Batch& batch, Burst& burst, unsigned
     }
     if (batch.segments_used + kFrameSegments > Batch::kSegments) return i;
     if (walked >= kLinksPerBurst || bytes >= kLongBytesPerBurst) return i;
-    batch.fault[slot] = gather(batch, slot, burst.descriptor[i], walked);
+    batch.fault[slot] = gather(batch, slot, burst.first[i], burst.step[i], walked);
     bytes += batch.length[slot];
   }
   return count;
 }
 
-// The table that the chain continues in, and its first link.
-inline bool TransmitRing::find_table(const Descriptor& head, Table& table,
-                                     Descriptor& first) noexcept {
-  if ((head.flags & kDescIndirect) == 0) {
-    table = {descriptors_, size_};
-    first = head;
-    return true;
-  }
-  // No NEXT beside INDIRECT, whole descriptors only, no longer than the ring (virtio 1.2, 2.7.5.3).
-  const unsigned entries = head.length / sizeof(Descriptor);
-  if (!indirect_ || (head.flags & kDescNext) != 0) return false;
-  if (head.length % sizeof(Descriptor) != 0 || entries == 0 || entries > size_) return false;
-  const uint8_t* at = memory_.translate(head.address, head.length);
-  if (at == nullptr) return false;
-  table = {reinterpret_cast<const Descriptor*>(at), entries};
-  first = read_descriptor(table.entries);
-  return (first.flags & kDescIndirect) == 0;
-}
-
 // Collects the chain's pieces behind segments_used, without claiming them.
-inline FrameFault TransmitRing::gather(Batch& batch, unsigned slot, const Descriptor& head,
-                                       unsigned& walked) noexcept {
+inline FrameFault TransmitRing::gather(Batch& batch, unsigned slot, const Descriptor& first,
+                                       uint32_t step, unsigned& walked) noexcept {
   batch.tail[slot] = {nullptr, batch.segments_used, 0};
   batch.length[slot] = 0;
-  Table table;
-  Descriptor link;
-  if (!find_table(head, table, link)) return FrameFault::malformed;
+  ChainWalk walk;
+  if (!start_walk(walk, {batch.chain[slot], first}, step)) return FrameFault::malformed;
   const uint32_t limit = batch.segments_used + kFrameSegments;
   uint64_t total = 0;
   uint32_t end = batch.segments_used;
-  for (unsigned links = 1;; ++links) {
+  for (Step next = Step::link; next != Step::end; next = next_link(walk)) {
     ++walked;
-    if ((link.flags & (kDescWrite | kDescIndirect)) != 0) return FrameFault::malformed;
+    if (next == Step::broken) return FrameFault::malformed;
+    if ((walk.link.flags & (kDescWrite | kDescIndirect)) != 0) return FrameFault::malformed;
     std::swap(batch.segments_used, end);
-    const bool mapped = append(batch, limit, link);
+    const bool mapped = append(batch, limit, walk.link);
     std::swap(batch.segments_used, end);
     if (!mapped) return FrameFault::malformed;
-    total += link.length;
-    if ((link.flags & kDescNext) == 0) break;
-    if (links == table.size || link.next >= table.size) return FrameFault::malformed;
-    link = read_descriptor(&table.entries[link.next]);
+    total += walk.link.length;
   }
   if (total < header_bytes_) return FrameFault::malformed;
   const uint64_t length = total - header_bytes_;
@@ -312,10 +287,19 @@ inline void TransmitRing::copy_heads(Batch& batch, const Burst& burst, unsigned 
 }
 
 inline bool TransmitRing::give_back(const Batch& batch, unsigned first, unsigned count) noexcept {
+  return give_back_to(split_, batch, first, count);
+}
+
+template <class Format>
+inline bool TransmitRing::give_back_to(Format& format, const Batch& batch, unsigned first,
+                                       unsigned count) noexcept {
+  uint32_t step = 0;
   for (unsigned i = 0; i < count; ++i) {
-    write_used(i, batch.descriptor[first + i], 0);
+    const Chain chain = batch.chain[first + i];
+    format.write_used(step, chain, 0);
+    step += Format::steps(chain);
   }
-  return publish(static_cast<uint16_t>(count));
+  return format.publish(step);
 }
 
 }  // namespace vhost

@@ -28,7 +28,7 @@ class RingTest : public ::testing::Test {
   }
 
   // Attaches to a new ring and lets it run.
-  void set_up(SplitRing& ring, uint16_t size, uint64_t features, uint16_t index) {
+  void set_up(Ring& ring, uint16_t size, uint64_t features, uint16_t index) {
     driver_ = std::make_unique<DriverRing>(memory_, kRing, size);
     driver_->start_at(index);
     ASSERT_EQ("", ring.attach(driver_->areas(), {index, index}, features, memory_.table(), -1));

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "vhost/guest_memory.h"
-#include "vhost/split_ring.h"
+#include "vhost/ring.h"
 #include "vhost/virtio.h"
 
 namespace vhost::test {

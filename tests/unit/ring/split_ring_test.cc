@@ -1,6 +1,6 @@
 // What both directions of a ring share: attaching to it, how far the driver is, and who wants to
 // be told (virtio 1.2, 2.7.7 to 2.7.10).
-#include "vhost/split_ring.h"
+#include "vhost/ring.h"
 
 #include <gmock/gmock.h>
 
@@ -34,7 +34,7 @@ class SplitRingTest : public ::testing::Test {
   }
 
   SimulatedMemory memory_;
-  SplitRing ring_;
+  Ring ring_;
 };
 
 TEST_F(SplitRingTest, EveryPowerOfTwoFromTwoToTheLargestIsASize) {
@@ -89,10 +89,10 @@ TEST_F(SplitRingTest, AreasElsewhereAreRefused) {
   wrong.descriptors = reinterpret_cast<Descriptor*>(outside);
   EXPECT_THAT(attach(wrong), HasSubstr("descriptor table"));
   wrong = areas(16);
-  wrong.avail = nullptr;
+  wrong.driver = nullptr;
   EXPECT_THAT(attach(wrong), HasSubstr("available ring"));
   wrong = areas(16);
-  wrong.used = reinterpret_cast<UsedRing*>(outside);
+  wrong.device = reinterpret_cast<UsedRing*>(outside);
   EXPECT_THAT(attach(wrong), HasSubstr("used ring"));
 }
 

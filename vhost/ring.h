@@ -1,0 +1,113 @@
+// One virtqueue, device side: what a guest's transmit ring and a guest's receive ring have in
+// common, whatever their format. Taking and delivering frames are in transmit.h and receive.h.
+//
+// Lifetime: an object lives as long as its port. attach() fills it while it is stopped; the worker
+// may touch it only while running() (checked once a turn); stop is announced by set_running(false)
+// and is complete when every worker has passed a quiescent state.
+//
+// Trust: everything in guest memory may change at any moment. Indices and descriptors are loaded
+// once into locals, checked, and only the locals are used.
+//
+// Threads: attach() by rte_vhost's thread while stopped; a transmit ring then belongs to its
+// worker, a receive ring to whoever holds its lock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "vhost/guest_memory.h"
+#include "vhost/ring_format.h"
+#include "vhost/split_ring.h"
+#include "vhost/virtio.h"
+
+namespace vhost {
+
+class Ring {
+ public:
+  // Checks the three areas against the memory table and takes them over. Returns an empty string,
+  // or why not. REQUIRES: stopped.
+  std::string attach(const RingAreas& areas, RingPosition position, uint64_t features,
+                     const GuestMemory& memory, int call_fd);
+
+  bool running() const noexcept { return running_.load(std::memory_order_acquire); }
+  void set_running(bool running) noexcept { running_.store(running, std::memory_order_release); }
+
+  RingFault fault() const noexcept { return fault_.load(std::memory_order_relaxed); }
+  RingPosition position() const noexcept { return split_.position(); }
+  int call_fd() const noexcept { return call_fd_; }
+  uint16_t size() const noexcept { return size_; }
+
+  // How many steps the driver has gone beyond our position, at the most; 0: there is no chain.
+  // Stops the ring when its index is impossible.
+  uint16_t available() noexcept { return available_in(split_); }
+
+  void give_up(RingFault why) noexcept {
+    fault_.store(why, std::memory_order_relaxed);
+    set_running(false);
+  }
+
+  // Publishes what was written into the used ring; true: the driver wants an interrupt.
+  bool publish(uint32_t steps) noexcept { return split_.publish(steps); }
+
+  // Asks the driver for kicks from the next chain on. Follow it by a fence and another look.
+  void enable_kicks() noexcept { split_.enable_kicks(); }
+  void disable_kicks() noexcept { split_.disable_kicks(); }
+
+ protected:
+  template <class Format>
+  uint16_t available_in(const Format& format) noexcept {
+    const uint16_t steps = format.available();
+    if (__builtin_expect(steps > size_, 0)) {
+      give_up(RingFault::avail_index);
+      return 0;
+    }
+    return steps;
+  }
+
+  // What follows is for the odd chain: it asks for the format each time.
+
+  // The chain `step` ahead of our position. False: there is none.
+  bool find_head(uint32_t step, uint32_t available, Head& head) noexcept {
+    if (step >= available || !running()) return false;
+    const RingFault fault = split_.head(step, head);
+    if (__builtin_expect(fault != RingFault::none, 0)) give_up(fault);
+    return fault == RingFault::none;
+  }
+  void write_used(uint32_t step, Chain chain, uint32_t length) noexcept {
+    split_.write_used(step, chain, length);
+  }
+
+  // Goes to the first link, which may lie in an indirect table: no NEXT beside INDIRECT, whole
+  // descriptors only, no longer than the ring (virtio 1.2, 2.7.5.3). False: it breaks the rules.
+  // Whether a link is INDIRECT itself is the caller's to check.
+  bool start_walk(ChainWalk& walk, const Head& head, uint32_t step) noexcept {
+    const Descriptor& first = head.first;
+    if ((first.flags & kDescIndirect) == 0) {
+      split_.start(walk, head, step);
+      return true;
+    }
+    const auto entries = static_cast<unsigned>(first.length / sizeof(Descriptor));
+    if (!indirect_ || (first.flags & kDescNext) != 0) return false;
+    if (first.length % sizeof(Descriptor) != 0 || entries == 0 || entries > size_) return false;
+    const uint8_t* at = memory_.translate(first.address, first.length);
+    if (at == nullptr) return false;
+    SplitRing::start_table(walk, reinterpret_cast<const Descriptor*>(at), entries);
+    return true;
+  }
+  Step next_link(ChainWalk& walk) const noexcept { return SplitRing::next(walk); }
+
+  SplitRing split_;
+  uint16_t size_ = 0;
+  bool indirect_ = false;
+  bool mergeable_ = false;
+  uint8_t header_bytes_ = kNetHeaderBytes;
+  uint8_t sends_ = 0;    // offload bits that the driver may ask for
+  uint8_t accepts_ = 0;  // those that it takes
+  std::atomic<bool> running_{false};
+  std::atomic<RingFault> fault_{RingFault::none};
+  int call_fd_ = -1;
+  RegionCache memory_;
+};
+
+}  // namespace vhost
