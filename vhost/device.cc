@@ -17,6 +17,10 @@ constexpr uint32_t kSetMemTable = 5;
 constexpr uint32_t kSetLogBase = 6;
 constexpr uint32_t kSetVringAddr = 9;
 
+bool transmits(size_t number) {
+  return number % 2 == 1;
+}
+
 bool moves_the_ground(uint32_t request) {
   return request == kSetMemTable || request == kSetLogBase || request == kSetVringAddr;
 }
@@ -34,11 +38,18 @@ size_t page_bytes_of(int fd) {
 
 }  // namespace
 
-Device::Device(Poller& poller, uint16_t port, TransmitRing& transmit, ReceiveRing& receive,
-               Observer observer)
-    : poller_(poller), port_(port), observer_(std::move(observer)) {
-  queues_[kReceiveQueue].ring = &receive;
-  queues_[kTransmitQueue].ring = &transmit;
+Device::Device(Poller& poller, uint16_t port, std::span<TransmitRing> transmit,
+               std::span<ReceiveRing> receive, Observer observer)
+    : poller_(poller),
+      port_(port),
+      observer_(std::move(observer)),
+      transmit_(transmit),
+      receive_(receive),
+      queues_(2 * transmit.size()) {
+  for (size_t pair = 0; pair < transmit.size(); ++pair) {
+    queues_[2 * pair].ring = &receive[pair];
+    queues_[2 * pair + 1].ring = &transmit[pair];
+  }
   for (auto& guard : guards_) guard = -1;
 }
 
@@ -63,15 +74,15 @@ void Device::ready() {
 
 void Device::gone() {
   if (!ready_) return;
-  stop_all();
+  stop(kAll);
   ready_ = false;
   observer_.detached();
 }
 
 void Device::ring_state(uint16_t queue, bool enabled) {
-  if (queue >= kQueues) return;
+  if (queue >= queues_.size()) return;
   queues_[queue].enabled = enabled;
-  if (!enabled) return stop(queue);
+  if (!enabled) return stop(Rings{1} << queue);
   // An eventfd was replaced: state 0, then 1. Or one ring was enabled later than the others.
   if (ready_ && !paused_) start_all();
 }
@@ -80,7 +91,7 @@ void Device::before_message(uint32_t request) {
   if (!moves_the_ground(request)) return;
   paused_ = true;
   if (request == kSetMemTable) memory_lost_ = true;
-  stop_all();
+  stop(kAll);
   drop_memory();
 }
 
@@ -93,7 +104,7 @@ void Device::after_message(uint32_t request) {
 
 void Device::closed() {
   gone();
-  stop_all();
+  stop(kAll);
   drop_memory();
   vid_ = -1;
 }
@@ -109,14 +120,22 @@ void Device::start_all() {
   if (memory_lost_ || (memory_ == nullptr && !load_memory())) {
     return observer_.faulted("its memory table cannot be used");
   }
-  for (uint16_t number = 0; number < kQueues; ++number) {
+  for (uint16_t number = 0; number < queues_.size(); ++number) {
     Queue& queue = queues_[number];
     if (!queue.enabled || queue.started) continue;
     const std::string error = start(number);
-    if (error.empty()) continue;
-    const char* which = number == kReceiveQueue ? "receive ring: " : "transmit ring: ";
-    observer_.faulted(which + error);
+    queue.started = error.empty();
+    if (queue.started) continue;
+    queue.call.reset();
+    queue.kick.reset();
+    observer_.faulted(name_of(number) + error);
   }
+  use_started();
+}
+
+std::string Device::name_of(uint16_t number) const {
+  const std::string kind = transmits(number) ? "transmit ring " : "receive ring ";
+  return kind + std::to_string(number / 2) + ": ";
 }
 
 std::string Device::start(uint16_t number) {
@@ -137,28 +156,44 @@ std::string Device::start(uint16_t number) {
   std::string error =
       queue.ring->attach(areas, {next_avail, next_used}, features_, *memory_, queue.call.get());
   if (!error.empty()) return error;
-  queue.started = true;
-  queue.ring->set_running(true);
-  if (number == kTransmitQueue && !poller_.ring_started(port_, queue.kick.get())) {
-    stop(number);
+  if (transmits(number) && !poller_.watch_kicks(port_, number / 2, queue.kick.get())) {
     return "its kicks cannot be waited for; raise fs.epoll.max_user_watches (sysctl)";
   }
+  queue.ring->set_running(true);
   return {};
 }
 
-void Device::stop_all() {
-  for (uint16_t number = 0; number < kQueues; ++number) stop(number);
+void Device::use_started() {
+  RunningRings rings;
+  for (size_t pair = 0; pair < transmit_.size(); ++pair) {
+    if (queues_[2 * pair].started) rings.receive[pair] = &receive_[pair];
+    if (queues_[2 * pair + 1].started) rings.transmit[pair] = &transmit_[pair];
+  }
+  poller_.use_rings(port_, rings);
 }
 
-void Device::stop(uint16_t number) {
+void Device::stop(Rings which) {
+  Rings stopping = 0;
+  for (uint16_t number = 0; number < queues_.size(); ++number) {
+    Queue& queue = queues_[number];
+    if (!queue.started || (which >> number & 1) == 0) continue;
+    stopping |= Rings{1} << number;
+    queue.started = false;
+  }
+  if (stopping == 0) return;
+  use_started();
+  for (uint16_t number = 0; number < queues_.size(); ++number) {
+    if ((stopping >> number & 1) != 0) finish(number);
+  }
+}
+
+// What is left to do with a ring that nobody uses any more.
+void Device::finish(uint16_t number) {
   Queue& queue = queues_[number];
-  if (!queue.started) return;
   queue.ring->set_running(false);
-  if (number == kTransmitQueue) poller_.ring_stopped(port_, queue.kick.get());
-  poller_.synchronize();
+  if (transmits(number)) poller_.unwatch_kicks(port_, number / 2, queue.kick.get());
   const RingPosition position = queue.ring->position();
   rte_vhost_set_vring_base(vid_, number, position.next_avail, position.next_used);
-  queue.started = false;
   queue.call.reset();
   queue.kick.reset();
 }

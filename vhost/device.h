@@ -8,6 +8,11 @@
 // whenever the ring stops and taken from it whenever the ring starts, so that GET_VRING_BASE
 // answers right and a reconnected guest goes on where the library found its used index.
 //
+// Several pairs. The library calls the device ready with its first pair; the others are started
+// and stopped one by one, by their state alone (a driver enables as many pairs as it has CPUs, and
+// changes its mind). A ring that the workers are no longer to use is first taken from them and
+// stopped when none of them uses it, so that no frame meets a ring that has just been stopped.
+//
 // The eventfds are duplicated: the library closes its own before it tells that a ring stopped, and
 // an epoll set holds on to a description that the VMM keeps open.
 //
@@ -20,6 +25,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,19 +39,15 @@ namespace vhost {
 
 class Device {
  public:
-  // Ring numbers of a device with one queue pair (virtio 1.2, 5.1.2).
-  static constexpr uint16_t kReceiveQueue = 0;
-  static constexpr uint16_t kTransmitQueue = 1;
-  static constexpr uint16_t kQueues = 2;
-
   struct Observer {
     std::function<void(uint64_t features)> attached;
     std::function<void()> detached;
     std::function<void(const std::string& reason)> faulted;
   };
 
-  Device(Poller& poller, uint16_t port, TransmitRing& transmit, ReceiveRing& receive,
-         Observer observer);
+  // REQUIRES: as many of one kind as of the other, kMaxQueuePairs at the most.
+  Device(Poller& poller, uint16_t port, std::span<TransmitRing> transmit,
+         std::span<ReceiveRing> receive, Observer observer);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -63,6 +65,7 @@ class Device {
   bool torn() const noexcept;
 
  private:
+  // Ring 2n receives, ring 2n + 1 transmits (virtio 1.2, 5.1.2).
   struct Queue {
     Ring* ring = nullptr;
     bool enabled = false;
@@ -71,10 +74,17 @@ class Device {
     UniqueFd kick;
   };
 
+  // A set of ring numbers.
+  using Rings = uint32_t;
+  static constexpr Rings kAll = ~Rings{0};
+  static_assert(2 * kMaxQueuePairs <= 32);
+
   void start_all();
-  void stop_all();
   std::string start(uint16_t number);
-  void stop(uint16_t number);
+  void stop(Rings which);
+  void finish(uint16_t number);
+  void use_started();
+  std::string name_of(uint16_t number) const;
   bool load_memory();
   void drop_memory();
 
@@ -88,7 +98,9 @@ class Device {
   // asked.
   bool memory_lost_ = false;
   uint64_t features_ = 0;
-  std::array<Queue, kQueues> queues_;
+  const std::span<TransmitRing> transmit_;
+  const std::span<ReceiveRing> receive_;
+  std::vector<Queue> queues_;  // by ring number
   std::unique_ptr<GuestMemory> memory_;
   std::array<std::atomic<int>, GuestMemory::kMaxRegions> guards_;  // memory_guard handles
 };

@@ -14,12 +14,13 @@ class Endpoint::Impl {
       : loop_(loop),
         settings_(std::move(settings)),
         observer_(std::move(observer)),
+        transmit_(settings_.queue_pairs),
+        receive_(settings_.queue_pairs),
         device_(poller, settings_.port, transmit_, receive_, device_observer()) {
-    transmit_.limit_frames(FrameLimit(settings_.mtu));
-    receive_.limit_frames(FrameLimit(settings_.mtu));
-    const bool mtu = settings_.mtu.has_value();
+    for (TransmitRing& ring : transmit_) ring.limit_frames(FrameLimit(settings_.mtu));
+    for (ReceiveRing& ring : receive_) ring.limit_frames(FrameLimit(settings_.mtu));
     backend::add({settings_.private_socket,
-                  {offered_features(mtu), offered_protocol_features(mtu)},
+                  {offered_features(offer()), offered_protocol_features(offer())},
                   &device_,
                   [this] { return admits(); },
                   [this] { on_main([this] { door_->backend_released(); }); }});
@@ -38,11 +39,11 @@ class Endpoint::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  TransmitRing transmit_;
-  ReceiveRing receive_;
   std::unique_ptr<door::Door> door_;
 
   const Device& device() const { return device_; }
+  std::span<const TransmitRing> transmit() const { return transmit_; }
+  std::span<const ReceiveRing> receive() const { return receive_; }
 
  private:
   // From rte_vhost's thread to the main thread; forgotten when the endpoint has gone meanwhile.
@@ -68,14 +69,19 @@ class Endpoint::Impl {
         }};
   }
 
+  PortOffer offer() const {
+    return {.mtu = settings_.mtu.has_value(), .multiqueue = settings_.queue_pairs > 1};
+  }
+
   door::DoorSettings door_settings() const {
     door::DoorSettings door;
     door.port_name = settings_.name;
     door.public_socket = settings_.socket;
     door.private_socket = settings_.private_socket;
     door.access = settings_.access;
-    door.features = offered_features(settings_.mtu.has_value());
-    door.protocol_features = offered_protocol_features(settings_.mtu.has_value());
+    door.features = offered_features(offer());
+    door.protocol_features = offered_protocol_features(offer());
+    door.queue_pairs = settings_.queue_pairs;
     door.largest_mtu = settings_.mtu.value_or(0);
     return door;
   }
@@ -85,6 +91,8 @@ class Endpoint::Impl {
   EndpointObserver observer_;
   std::atomic<door::Door*> open_door_{nullptr};
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  std::vector<TransmitRing> transmit_;
+  std::vector<ReceiveRing> receive_;
   Device device_;
 };
 
@@ -94,11 +102,11 @@ Endpoint::Endpoint(boost::asio::io_context& loop, Poller& poller, EndpointSettin
 
 Endpoint::~Endpoint() = default;
 
-TransmitRing& Endpoint::transmit() noexcept {
-  return impl_->transmit_;
+std::span<const TransmitRing> Endpoint::transmit() const noexcept {
+  return impl_->transmit();
 }
-ReceiveRing& Endpoint::receive() noexcept {
-  return impl_->receive_;
+std::span<const ReceiveRing> Endpoint::receive() const noexcept {
+  return impl_->receive();
 }
 void Endpoint::disconnect(const std::string& reason) {
   impl_->door_->disconnect(reason);

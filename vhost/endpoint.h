@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct EndpointSettings {
   std::filesystem::path private_socket;  // in a directory of this process alone
   uint16_t port = 0;                     // as the Poller knows it
   std::optional<uint16_t> mtu;           // offered to the guest and held to; 1280 to 9216
+  unsigned queue_pairs = 1;              // that the guest may have; kMaxQueuePairs at the most
 };
 
 struct EndpointObserver {
@@ -49,8 +51,9 @@ class Endpoint {
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
-  TransmitRing& transmit() noexcept;
-  ReceiveRing& receive() noexcept;
+  // By queue pair, all that the guest may have.
+  std::span<const TransmitRing> transmit() const noexcept;
+  std::span<const ReceiveRing> receive() const noexcept;
 
   // Sends the VMM away.
   void disconnect(const std::string& reason);

@@ -27,6 +27,7 @@ std::string Ring::attach(const RingAreas& areas, RingPosition position, uint64_t
   call_fd_ = call_fd;
   memory_.reset(&memory);
   fault_.store(RingFault::none, std::memory_order_relaxed);
+  ever_filled_.store(false, std::memory_order_relaxed);
   disable_kicks();
   return {};
 }

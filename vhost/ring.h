@@ -42,6 +42,15 @@ class Ring {
   // Stops the ring when its index is impossible.
   uint16_t available() noexcept { return available_in(split_); }
 
+  // The driver has made something available at some time: a driver with fewer queues than the
+  // device never fills the others, and not every VMM disables those. Any worker.
+  bool ever_filled() noexcept {
+    if (ever_filled_.load(std::memory_order_relaxed)) return true;
+    if (!split_.filled()) return false;
+    ever_filled_.store(true, std::memory_order_relaxed);
+    return true;
+  }
+
   void give_up(RingFault why) noexcept {
     fault_.store(why, std::memory_order_relaxed);
     set_running(false);
@@ -105,6 +114,7 @@ class Ring {
   uint8_t sends_ = 0;    // offload bits that the driver may ask for
   uint8_t accepts_ = 0;  // those that it takes
   std::atomic<bool> running_{false};
+  std::atomic<bool> ever_filled_{false};
   std::atomic<RingFault> fault_{RingFault::none};
   int call_fd_ = -1;
   RegionCache memory_;

@@ -30,6 +30,9 @@ class SplitRing {
   uint16_t available() const noexcept {
     return static_cast<uint16_t>(__atomic_load_n(&avail_->index, __ATOMIC_ACQUIRE) - next_avail_);
   }
+  // Whether the driver has ever made anything available, but for the moment when its index is 0
+  // again.
+  bool filled() const noexcept { return __atomic_load_n(&avail_->index, __ATOMIC_RELAXED) != 0; }
   void prefetch_available() const noexcept { prefetch(avail_); }
 
   // The next `count` chains (REQUIRES: that many are available), in two stages: ids, while the

@@ -21,6 +21,8 @@ inline constexpr unsigned kNetHostTso4 = 11;  // VIRTIO_NET_F_HOST_TSO4: the dev
 inline constexpr unsigned kNetHostTso6 = 12;
 inline constexpr unsigned kNetHostEcn = 13;
 inline constexpr unsigned kNetMergeableRxBuf = 15;  // VIRTIO_NET_F_MRG_RXBUF
+inline constexpr unsigned kNetControlQueue = 17;    // VIRTIO_NET_F_CTRL_VQ
+inline constexpr unsigned kNetMultiqueue = 22;      // VIRTIO_NET_F_MQ
 inline constexpr unsigned kAnyLayout = 27;          // VIRTIO_F_ANY_LAYOUT (legacy)
 inline constexpr unsigned kRingIndirectDesc = 28;
 inline constexpr unsigned kRingEventIdx = 29;
@@ -51,18 +53,30 @@ inline constexpr uint64_t kOfferedFeatures =
     feature::bit(feature::kRingIndirectDesc) | feature::bit(feature::kRingEventIdx) |
     feature::bit(feature::kProtocolFeatures) | feature::bit(feature::kVersion1) |
     feature::bit(feature::kInOrder);
-// VIRTIO_NET_F_MTU on a port that has an MTU.
-constexpr uint64_t offered_features(bool mtu) {
-  return kOfferedFeatures | (mtu ? feature::bit(feature::kNetMtu) : 0);
+// What is offered besides, as a port is configured.
+struct PortOffer {
+  bool mtu = false;  // it has an MTU
+  // It may have several pairs of queues. The control queue, by which a driver says how many it
+  // uses, is the VMM's own affair; but cloud-hypervisor has one only when the back-end offers it,
+  // and QEMU passes VIRTIO_NET_F_MQ on only then.
+  bool multiqueue = false;
+};
+constexpr uint64_t offered_features(const PortOffer& port) {
+  constexpr uint64_t kMultiqueue =
+      feature::bit(feature::kNetControlQueue) | feature::bit(feature::kNetMultiqueue);
+  return kOfferedFeatures | (port.mtu ? feature::bit(feature::kNetMtu) : 0) |
+         (port.multiqueue ? kMultiqueue : 0);
 }
 inline constexpr uint64_t kOfferedProtocolFeatures =
     feature::bit(protocol_feature::kMultiqueue) | feature::bit(protocol_feature::kReplyAck);
-constexpr uint64_t offered_protocol_features(bool mtu) {
-  return kOfferedProtocolFeatures | (mtu ? feature::bit(protocol_feature::kNetMtu) : 0);
+constexpr uint64_t offered_protocol_features(const PortOffer& port) {
+  return kOfferedProtocolFeatures | (port.mtu ? feature::bit(protocol_feature::kNetMtu) : 0);
 }
 
 // Ring sizes that a port accepts: powers of two (virtio 1.2, 2.7) up to this.
 inline constexpr uint16_t kMaxRingSize = 1024;
+// Pairs of a receive and a transmit queue (virtio 1.2, 5.1.2) that a port may have.
+inline constexpr uint16_t kMaxQueuePairs = 16;
 
 // Descriptor (virtio 1.2, 2.7.5).
 struct Descriptor {

@@ -31,11 +31,9 @@ json ask(const fs::path& socket, const std::string& method, const json& params) 
 
 json add_params(const PortWish& wish, const std::string& name) {
   const uid_t uid = wish.user ? wish.user->uid : geteuid();
-  json params = {{"name", name},
-                 {"transient", true},
-                 {"isolated", wish.isolated},
-                 {"socket_mode", "0600"},
-                 {"allow_uid", json::array({uid})}};
+  json params = {
+      {"name", name},          {"transient", true},     {"isolated", wish.isolated},
+      {"queues", wish.queues}, {"socket_mode", "0600"}, {"allow_uid", json::array({uid})}};
   if (!wish.mac.empty()) params["static_macs"] = json::array({wish.mac});
   return params;
 }

@@ -55,6 +55,7 @@ Task<VmNet> VmResources::add_net(NetConfig config) {
   wish.name = port.name;
   wish.isolated = config.isolated;
   wish.mac = config.mac;
+  wish.queues = config.queues;
   wish.user = user_;
   VmNet net;
   net.socket = co_await segment(config.segment).add_port(std::move(wish));

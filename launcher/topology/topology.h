@@ -36,6 +36,8 @@ struct SwitchConfig {
   std::string origin;  // "file:line", for errors
 };
 
+inline constexpr int kMostQueuePairs = 16;  // that switchd gives a port
+
 struct NetConfig {
   std::string segment = "default";
   MacText mac;  // always set once the file was read: from the VM's name when not given

@@ -63,13 +63,13 @@ std::string read_mac(TomlTable& table) {
 
 NetConfig read_net(TomlTable& table) {
   // As switchd and both VMMs take them (virtio 1.2, 5.1.4).
-  constexpr int64_t kLeastMtu = 68, kMostMtu = 65'535, kMostPairs = 64;
+  constexpr int64_t kLeastMtu = 68, kMostMtu = 65'535;
   NetConfig net;
   net.origin = table.origin();
   set(net.segment, table.text("segment"));
   net.mac = read_mac(table);
   set(net.mtu, table.integer("mtu", kLeastMtu, kMostMtu));
-  set(net.queues, table.integer("queues", 1, kMostPairs));
+  set(net.queues, table.integer("queues", 1, kMostQueuePairs));
   set(net.isolated, table.boolean("isolated"));
   set(net.address, table.text("address"));
   if (!net.address.empty() && !parse_ipv4(net.address)) {

@@ -54,6 +54,7 @@ json port_json(const CommandContext& context, const datapath::PortInfo& port) {
   object["vmm_uid"] = or_null(port.vmm_uid);
   object["features"] = hexadecimal(port.features);
   object["feature_names"] = feature_names(port.features);
+  object["running_queues"] = port.running_queues;
   object["worker_cpu"] = port.worker_cpu;
   object["macs"] = port.macs;
   object["origin"] = origin_name(context, port.settings.name);

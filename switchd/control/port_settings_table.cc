@@ -41,6 +41,10 @@ void set_mtu(PortConfig& port, const Value& value) {
   port.settings.mtu = static_cast<uint16_t>(value.integer(kSmallestMtu, kLargestMtu));
 }
 
+void set_queues(PortConfig& port, const Value& value) {
+  port.settings.queues = static_cast<uint16_t>(value.integer(1, vhost::kMaxQueuePairs));
+}
+
 void set_mode(PortConfig& port, const Value& value) {
   port.settings.access.mode = value.mode();
 }
@@ -105,7 +109,7 @@ json static_macs_json(const PortConfig& port) {
   return macs;
 }
 
-constexpr std::array<PortSettingRow, 11> kRows = {{
+constexpr std::array<PortSettingRow, 12> kRows = {{
     {"name", ValueKind::text, "NAME", "unique on this switch", set_name,
      [](const PortConfig& port) { return json(port.settings.name); }},
     {"socket", ValueKind::text, "PATH",
@@ -119,6 +123,9 @@ constexpr std::array<PortSettingRow, 11> kRows = {{
     {"mtu", ValueKind::integer, "N",
      "longest payload of a frame, 1280 to 9216, offered to the guest; not given: any up to 9216",
      set_mtu, [](const PortConfig& port) { return or_null(port.settings.mtu); }},
+    {"queues", ValueKind::integer, "N",
+     "pairs of queues that the guest may have, 1 to 16 (16); it uses as many as it likes",
+     set_queues, [](const PortConfig& port) { return json(port.settings.queues); }},
     {"socket_mode", ValueKind::mode, "MODE", "permission bits of the socket (0660)", set_mode,
      [](const PortConfig& port) { return json(octal(port.settings.access.mode)); }},
     {"socket_owner", ValueKind::name_list, "USER", "owner of the socket, name or number", set_owner,

@@ -19,6 +19,7 @@ Port::Port(boost::asio::io_context& loop, vhost::Poller& poller, uint16_t index,
   endpoint.private_socket = private_socket;
   endpoint.port = index;
   endpoint.mtu = settings.mtu;
+  endpoint.queue_pairs = settings.queues;
   endpoint_ = std::make_unique<vhost::Endpoint>(loop, poller, std::move(endpoint), observer());
 }
 
@@ -67,13 +68,27 @@ void Port::fault(const std::string& reason) {
 void Port::check() {
   if (endpoint_->torn()) return expel("the VMM truncated the memory it shares");
   if (state_ != PortState::attached) return;
-  const vhost::RingFault transmit = endpoint_->transmit().fault();
-  const vhost::RingFault receive = endpoint_->receive().fault();
-  if (transmit != vhost::RingFault::none) {
-    fault(std::string("transmit ring stopped: ") + vhost::describe(transmit));
-  } else if (receive != vhost::RingFault::none) {
-    fault(std::string("receive ring stopped: ") + vhost::describe(receive));
+  check("transmit ring ", endpoint_->transmit());
+  check("receive ring ", endpoint_->receive());
+}
+
+template <typename Ring>
+void Port::check(const char* kind, std::span<const Ring> rings) {
+  for (size_t pair = 0; pair < rings.size(); ++pair) {
+    const vhost::RingFault found = rings[pair].fault();
+    if (found == vhost::RingFault::none) continue;
+    fault(kind + std::to_string(pair) + " stopped: " + vhost::describe(found));
   }
+}
+
+unsigned Port::running_queues() const {
+  const auto transmit = endpoint_->transmit();
+  const auto receive = endpoint_->receive();
+  unsigned running = 0;
+  for (size_t pair = 0; pair < transmit.size(); ++pair) {
+    if (transmit[pair].running() && receive[pair].running()) ++running;
+  }
+  return running;
 }
 
 void Port::expel(const std::string& reason) {
@@ -88,6 +103,7 @@ PortInfo Port::info() const {
   info.state = state_;
   info.reason = reason_;
   info.features = features_;
+  info.running_queues = running_queues();
   if (vmm_) {
     info.vmm_pid = vmm_->pid;
     info.vmm_uid = vmm_->uid;

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "datapath/switch_api.h"
@@ -43,6 +44,9 @@ class Port {
  private:
   vhost::EndpointObserver observer();
   void fault(const std::string& reason);
+  template <typename Ring>
+  void check(const char* kind, std::span<const Ring> rings);
+  unsigned running_queues() const;
 
   const uint16_t index_;
   const PortSettings settings_;

@@ -1,16 +1,18 @@
 // How a new snapshot reaches the workers, and how one knows that nobody uses the old: quiescent
 // states (rte_rcu_qsbr). A worker reports one after each turn, and is offline while it sleeps.
 //
-// Threads: publish() on the main thread; synchronize() on the main thread and rte_vhost's; the rest
-// by workers. synchronize() waits for as long as the longest turn in progress.
+// Threads: replace(), publish() and what waits on the main thread and rte_vhost's; the rest by
+// workers. Waiting lasts as long as the longest turn in progress.
 #pragma once
 
+#include <rte_pause.h>
 #include <rte_rcu_qsbr.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "datapath/snapshot.h"
 
@@ -44,17 +46,31 @@ class Publication {
     publish(std::make_unique<const Snapshot>());
   }
 
+  ~Publication() { delete current_.load(); }
+  Publication(const Publication&) = delete;
+  Publication& operator=(const Publication&) = delete;
+
   const Snapshot* current() const noexcept { return current_.load(std::memory_order_acquire); }
 
+  // What was current until now, and in use until a synchronize() that begins after this.
+  [[nodiscard]] std::unique_ptr<const Snapshot> replace(std::unique_ptr<const Snapshot> next) {
+    return std::unique_ptr<const Snapshot>(current_.exchange(next.release()));
+  }
   // Returns when the old snapshot is out of use, and gone.
   void publish(std::unique_ptr<const Snapshot> next) {
-    current_.store(next.get(), std::memory_order_release);
+    const auto old = replace(std::move(next));
     synchronize();
-    owner_ = std::move(next);
   }
   void synchronize() noexcept {
-    rte_rcu_qsbr_synchronize(qsbr_.get(), RTE_QSBR_THRID_INVALID);
+    const uint64_t since = begin();
+    while (!passed(since)) rte_pause();
+  }
+  // The two halves of it: what was in use at begin() is not any more once this has passed.
+  uint64_t begin() noexcept { return rte_rcu_qsbr_start(qsbr_.get()); }
+  bool passed(uint64_t since) noexcept {
+    if (rte_rcu_qsbr_check(qsbr_.get(), since, false) != 1) return false;
     happens_after(qsbr_.get());
+    return true;
   }
 
   void worker_starts(unsigned worker) noexcept {
@@ -81,7 +97,6 @@ class Publication {
   };
   std::unique_ptr<rte_rcu_qsbr, Free> qsbr_;
   std::atomic<const Snapshot*> current_{nullptr};
-  std::unique_ptr<const Snapshot> owner_;
 };
 
 }  // namespace datapath

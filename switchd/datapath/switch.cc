@@ -128,14 +128,11 @@ void Switch::remove_port(const std::string& name, bool force) {
 }
 
 void Switch::publish() {
-  auto next = std::make_unique<Snapshot>();
   std::vector<bridge::TopologyPort> ports;
   for (const auto& [name, port] : ports_) {
     ports.push_back({port->index(), port->settings().rules});
-    next->rings[port->index()] = {&port->endpoint().transmit(), &port->endpoint().receive()};
   }
-  next->topology = bridge::Topology(ports);
-  workers_->publish(std::move(next));
+  workers_->publish(bridge::Topology(ports));
 }
 
 const Port& Switch::find(const std::string& name) const {
@@ -217,8 +214,8 @@ uint32_t Switch::flush_macs(const std::optional<std::string>& port) {
 
 std::vector<WorkerInfo> Switch::workers() const {
   std::vector<WorkerInfo> all = workers_->info();
-  for (size_t i = 0; i < all.size(); ++i) {
-    for (const uint16_t index : workers_->polled()[i]) all[i].ports.push_back(name_of(index));
+  for (unsigned i = 0; i < all.size(); ++i) {
+    for (const uint16_t index : workers_->ports_of(i)) all[i].ports.push_back(name_of(index));
   }
   return all;
 }

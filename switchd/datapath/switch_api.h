@@ -21,6 +21,7 @@
 #include "bridge/mac_address.h"
 #include "policy/port_rules.h"
 #include "vhost/socket_access.h"
+#include "vhost/virtio.h"
 
 namespace datapath {
 
@@ -36,7 +37,8 @@ struct PortSettings {
   std::filesystem::path socket;
   vhost::SocketAccess access;
   policy::PortRules rules;
-  std::optional<uint16_t> mtu = {};  // none: the guest decides, up to 9216
+  std::optional<uint16_t> mtu = {};         // none: the guest decides, up to 9216
+  uint16_t queues = vhost::kMaxQueuePairs;  // pairs that the guest may have
 
   bool operator==(const PortSettings&) const = default;
 };
@@ -49,9 +51,10 @@ struct PortInfo {
   std::string reason;  // why it is faulted, or why the last VMM went; may be empty
   std::optional<pid_t> vmm_pid;
   std::optional<uid_t> vmm_uid;
-  uint64_t features = 0;  // negotiated virtio features, 0 when not attached
-  int worker_cpu = -1;
-  uint32_t macs = 0;  // learned and static addresses
+  uint64_t features = 0;        // negotiated virtio features, 0 when not attached
+  unsigned running_queues = 0;  // pairs that the guest's driver has enabled
+  int worker_cpu = -1;          // of the first pair; the others follow on the next workers
+  uint32_t macs = 0;            // learned and static addresses
 };
 
 struct PortCounters {

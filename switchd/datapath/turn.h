@@ -3,6 +3,9 @@
 // Nothing is kept between turns. What several rings bring is delivered together, so that each
 // receiver is locked, looked at and notified once a turn and not once a sender.
 //
+// A port has one burst a turn, however many of its rings the worker polls: a guest with many queues
+// gets no more of the worker than one with a single queue.
+//
 // This header and what it includes of bridge/ and vhost/ is compiled once for each CPU level
 // (turn_level.cc.in); nothing else runs a frame.
 //
@@ -15,27 +18,37 @@
 #include "bridge/bridge.h"
 #include "datapath/notifier.h"
 #include "datapath/snapshot.h"
+#include "datapath/steering.h"
 #include "vhost/batch.h"
 
 namespace datapath {
 
+// What was taken from one ring.
+struct Taken {
+  bridge::Burst burst;
+  vhost::TransmitRing* ring = nullptr;
+};
+
 // Everything of a worker that a turn touches.
 struct TurnContext {
-  explicit TurnContext(bridge::MacTable& table) : bridge(table) {}
+  TurnContext(bridge::MacTable& table, uint64_t flow_key) : bridge(table), steering(flow_key) {}
 
   // Set for each turn.
   const Snapshot* snapshot = nullptr;
-  const std::vector<uint16_t>* ports = nullptr;
+  const std::vector<PolledPort>* ports = nullptr;
   uint32_t now = 0;  // the table's second
 
   // Summed up by turns.
   uint64_t delivered = 0;
 
   unsigned next_port = 0;  // where the next turn begins: nobody is always first or last
+  // Likewise for the rings of each port.
+  std::array<uint8_t, bridge::Topology::kPorts> next_ring{};
   bridge::Bridge bridge;
+  Steering steering;
   Notifier notifier;
   vhost::Batch batch;
-  std::array<bridge::Burst, vhost::Batch::kCapacity> bursts;
+  std::array<Taken, vhost::Batch::kCapacity> taken;
   std::array<bridge::PortCounterBlocks, bridge::Topology::kPorts> counters;
 };
 
@@ -44,27 +57,43 @@ using Turn = unsigned (*)(TurnContext&) noexcept;
 
 namespace turn {
 
+// One burst of the next of the port's rings that has any.
+inline Taken take(TurnContext& context, const PolledPort& polled) noexcept {
+  vhost::Batch& batch = context.batch;
+  const unsigned count = polled.rings.count;
+  const unsigned first = batch.count;
+  unsigned at = context.next_ring[polled.port];
+  if (at >= count) at = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    vhost::TransmitRing* ring = polled.rings.ring[at];
+    at = at + 1 == count ? 0 : at + 1;
+    if (!ring->running()) continue;
+    const unsigned frames = ring->take(batch, vhost::TransmitRing::kBurst);
+    if (frames == 0) continue;
+    context.next_ring[polled.port] = static_cast<uint8_t>(at);
+    return {{polled.port, first, frames}, ring};
+  }
+  return {};
+}
+
 // Returns how many bursts there are. Stops when another full burst might not fit.
 inline unsigned collect(TurnContext& context) noexcept {
-  const std::vector<uint16_t>& ports = *context.ports;
+  const std::vector<PolledPort>& ports = *context.ports;
   const auto count = static_cast<unsigned>(ports.size());
+  const bridge::Topology& topology = *context.snapshot->topology;
   vhost::Batch& batch = context.batch;
   unsigned bursts = 0;
   const unsigned start = context.next_port < count ? context.next_port : 0;
   unsigned at = start;
   for (unsigned i = 0; i < count; ++i) {
     if (batch.count + vhost::TransmitRing::kBurst > vhost::Batch::kCapacity) break;
-    const uint16_t port = ports[at];
+    const PolledPort& polled = ports[at];
     at = at + 1 == count ? 0 : at + 1;
-    vhost::TransmitRing* ring = context.snapshot->rings[port].transmit;
-    if (!ring->running()) continue;
-    const unsigned first = batch.count;
-    const unsigned taken = ring->take(batch, vhost::TransmitRing::kBurst);
-    if (taken == 0) continue;
-    const bridge::Burst burst = {port, first, taken};
-    context.bursts[bursts++] = burst;
-    context.bridge.forward(context.snapshot->topology, batch, burst, context.now,
-                           context.counters[port]);
+    const Taken taken = take(context, polled);
+    if (taken.ring == nullptr) continue;
+    context.taken[bursts++] = taken;
+    context.bridge.forward(topology, batch, taken.burst, context.now,
+                           context.counters[polled.port]);
   }
   // A turn that saw every port starts one further next time: who comes first finds the most buffers
   // in a receiver that is short of them.
@@ -93,29 +122,55 @@ inline void count(const vhost::Delivery& delivery,
   counters.add_if_any(Egress::tso_cut, delivery.cut);
 }
 
+inline void deliver_to(TurnContext& context, uint16_t port, vhost::ReceiveRing& ring,
+                       std::span<const uint16_t> slots) noexcept {
+  const vhost::Delivery delivery = ring.deliver(context.batch, slots, context.bridge.tallies());
+  count(delivery, context.counters[port].egress);
+  context.delivered += delivery.delivered;
+  if (delivery.interrupt) context.notifier.notify(port, ring.call_fd());
+}
+
+// A port with no receive ring running, or several.
+[[gnu::noinline]] inline void deliver_to_any(TurnContext& context, uint16_t port,
+                                             const RingSet<vhost::ReceiveRing>& receivers,
+                                             std::span<const uint16_t> slots) noexcept {
+  if (receivers.count == 0) {
+    bridge::CounterBlock<bridge::Egress>& counters = context.counters[port].egress;
+    counters.add(bridge::Egress::attempted, slots.size());
+    counters.add(bridge::Egress::drop_no_guest, slots.size());
+    return;
+  }
+  Steering& steering = context.steering;
+  steering.part(context.batch, slots, receivers);
+  for (unsigned queue = 0; queue < steering.queues(); ++queue) {
+    const auto part = steering.slots(queue);
+    if (!part.empty()) deliver_to(context, port, steering.ring(queue), part);
+  }
+}
+
 inline void deliver(TurnContext& context) noexcept {
   bridge::EgressLists& lists = context.bridge.lists();
+  const auto& receivers = context.snapshot->receivers;
   for (unsigned list = 0; list < lists.count(); ++list) {
-    context.snapshot->rings[lists.port(list)].receive->prefetch_for_delivery();
+    const auto& rings = receivers[lists.port(list)];
+    for (unsigned i = 0; i < rings.count; ++i) rings.ring[i]->prefetch_for_delivery();
   }
   for (unsigned list = 0; list < lists.count(); ++list) {
     const uint16_t port = lists.port(list);
-    vhost::ReceiveRing* ring = context.snapshot->rings[port].receive;
-    const auto slots = lists.slots(list);
-    const vhost::Delivery delivery = ring->deliver(context.batch, slots, context.bridge.tallies());
-    count(delivery, context.counters[port].egress);
-    context.delivered += delivery.delivered;
-    if (delivery.interrupt) context.notifier.notify(port, ring->call_fd());
+    if (__builtin_expect(receivers[port].count == 1, 1)) {
+      deliver_to(context, port, *receivers[port].ring[0], lists.slots(list));
+    } else {
+      deliver_to_any(context, port, receivers[port], lists.slots(list));
+    }
   }
   lists.clear();
 }
 
 inline void give_back(TurnContext& context, unsigned bursts) noexcept {
   for (unsigned i = 0; i < bursts; ++i) {
-    const bridge::Burst& burst = context.bursts[i];
-    vhost::TransmitRing* ring = context.snapshot->rings[burst.port].transmit;
-    if (ring->give_back(context.batch, burst.first, burst.count)) {
-      context.notifier.notify(burst.port, ring->call_fd());
+    const Taken& taken = context.taken[i];
+    if (taken.ring->give_back(context.batch, taken.burst.first, taken.burst.count)) {
+      context.notifier.notify(taken.burst.port, taken.ring->call_fd());
     }
   }
 }

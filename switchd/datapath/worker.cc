@@ -53,7 +53,7 @@ Worker::Worker(const WorkerSettings& settings, Publication& publication, bridge:
     : settings_(settings),
       publication_(publication),
       now_(now),
-      context_(std::make_unique<TurnContext>(table)),
+      context_(std::make_unique<TurnContext>(table, settings.flow_key)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       own_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!epoll_ || !own_event_ || !watch(own_event_.get())) {
@@ -149,9 +149,10 @@ template <typename Action>
 void Worker::for_each_running_ring(Action action) noexcept {
   const Snapshot* snapshot = publication_.current();
   if (settings_.number >= snapshot->polled.size()) return;
-  for (const uint16_t port : snapshot->polled[settings_.number]) {
-    vhost::TransmitRing* ring = snapshot->rings[port].transmit;
-    if (ring->running()) action(*ring);
+  for (const PolledPort& port : snapshot->polled[settings_.number]) {
+    for (unsigned i = 0; i < port.rings.count; ++i) {
+      if (port.rings.ring[i]->running()) action(*port.rings.ring[i]);
+    }
   }
 }
 
@@ -200,12 +201,15 @@ uint32_t Worker::check_notifier() noexcept {
   Notifier& notifier = context_->notifier;
   const bool busy = notifier.notifying() != Notifier::kNobody;
   const uint64_t sequence = notifier.sequence();
-  if (busy && watched_busy_ && sequence == watched_sequence_ && thread_.joinable()) {
-    pthread_kill(thread_.native_handle(), kInterruptSignal);
-  }
+  if (busy && watched_busy_ && sequence == watched_sequence_) interrupt_notifier();
   watched_busy_ = busy;
   watched_sequence_ = sequence;
   return notifier.take_hung();
+}
+
+void Worker::interrupt_notifier() noexcept {
+  if (context_->notifier.notifying() == Notifier::kNobody || !thread_.joinable()) return;
+  pthread_kill(thread_.native_handle(), kInterruptSignal);
 }
 
 WorkerInfo Worker::info() const {

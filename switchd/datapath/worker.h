@@ -38,6 +38,7 @@ struct WorkerSettings {
   PollMode poll = PollMode::adaptive;
   uint64_t idle_cycles = 0;  // TSC
   Turn turn = nullptr;
+  uint64_t flow_key = 0;  // that of all workers (steering.h)
 };
 
 class Worker {
@@ -60,6 +61,8 @@ class Worker {
   // Once every kWatchPeriod: a write into an eventfd that lasts since the last call is interrupted.
   // Returns the port whose VMM made one hang, or Notifier::kNobody.
   uint32_t check_notifier() noexcept;
+  // A write into an eventfd in progress ends; one that does not hang ends by itself. Any thread.
+  void interrupt_notifier() noexcept;
 
   int cpu() const noexcept { return settings_.cpu; }
   WorkerInfo info() const;

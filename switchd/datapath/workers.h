@@ -1,13 +1,19 @@
-// All workers, and which ports each of them polls. The Poller of the ports' rings.
+// All workers, and which rings each of them polls. The Poller of the ports' rings.
 //
-// Threads: assign(), publish() and what follows them on the main thread; synchronize(),
-// ring_started() and ring_stopped() on rte_vhost's thread as well.
+// A port has a home, the worker with the fewest ports; its transmit rings are polled by that one
+// and those after it in turn, so that the queues of one guest may be served by several CPUs.
+//
+// Threads: assign(), publish() and what follows them on the main thread; synchronize() and the
+// Poller on rte_vhost's thread as well. The lock is for who makes the next snapshot, and is not
+// held while workers are waited for.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "datapath/publication.h"
@@ -27,18 +33,23 @@ class Workers final : public vhost::Poller {
           bridge::MacTable& table, const std::atomic<uint32_t>& now);
   ~Workers() override;
 
-  // The worker with the fewest ports takes the port. Before its rings can run.
+  // The port gets a home. Before its rings can run.
   void assign(uint16_t port);
+  // Frames are taken from it no more once the next topology is published.
   void release(uint16_t port);
   int cpu_of(uint16_t port) const;
+  // The ports whose home the worker is, and those of which it polls a ring.
+  std::vector<uint16_t> ports_of(unsigned worker) const;
 
-  // Completes `next` with who polls what, and returns when no worker uses the old snapshot.
-  void publish(std::unique_ptr<Snapshot> next);
+  // Returns when no worker uses the old topology.
+  void publish(bridge::Topology topology);
+  // Returns when every worker has ended the turn that it was in.
+  void synchronize() noexcept;
 
   // vhost::Poller
-  void synchronize() noexcept override { publication_.synchronize(); }
-  [[nodiscard]] bool ring_started(uint16_t port, int kick_fd) noexcept override;
-  void ring_stopped(uint16_t port, int kick_fd) noexcept override;
+  void use_rings(uint16_t port, const vhost::RunningRings& rings) noexcept override;
+  [[nodiscard]] bool watch_kicks(uint16_t port, uint16_t pair, int kick_fd) noexcept override;
+  void unwatch_kicks(uint16_t port, uint16_t pair, int kick_fd) noexcept override;
 
   PortCounters counters(uint16_t port) const;
   void clear_counters(uint16_t port);
@@ -46,15 +57,24 @@ class Workers final : public vhost::Poller {
   // The ports whose VMMs made a notification hang.
   std::vector<uint16_t> check_notifiers();
   std::vector<bridge::Move> take_moves();
-  const std::vector<std::vector<uint16_t>>& polled() const { return polled_; }
 
  private:
-  static constexpr uint16_t kNobody = 0xffff;
+  unsigned worker_of(uint16_t port, unsigned pair) const noexcept {
+    return (home_[port].load(std::memory_order_relaxed) + pair) %
+           static_cast<unsigned>(workers_.size());
+  }
+  std::unique_ptr<const Snapshot> compose() const;
+  void add_polled(uint16_t port, Snapshot& next) const;
 
   Publication publication_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<std::vector<uint16_t>> polled_;
-  std::array<std::atomic<uint16_t>, bridge::Topology::kPorts> worker_of_;
+  uint64_t interrupt_after_ = 0;  // TSC
+  std::array<std::atomic<uint16_t>, bridge::Topology::kPorts> home_{};
+
+  mutable std::mutex lock_;  // of what follows
+  std::shared_ptr<const bridge::Topology> topology_ = std::make_shared<bridge::Topology>();
+  std::bitset<bridge::Topology::kPorts> assigned_;
+  std::array<vhost::RunningRings, bridge::Topology::kPorts> rings_;
 };
 
 }  // namespace datapath

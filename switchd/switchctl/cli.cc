@@ -20,7 +20,8 @@ constexpr std::array<CommandRow, 12> kRows = {{
     {"port list", "", "all ports", port_list},
     {"port show", "NAME [--messages]", "one port, its counters, its protocol history", port_show},
     {"port add",
-     "NAME [--socket-path PATH] [--isolated] [--mac-limit N] [--mtu N] [--mode MODE] [--owner "
+     "NAME [--socket-path PATH] [--isolated] [--mac-limit N] [--mtu N] [--queues N] [--mode MODE] "
+     "[--owner "
      "USER] "
      "[--group GROUP] [--allow-uid USER]... [--allow-gid GROUP]... [--static-mac MAC]... "
      "[--transient]",

@@ -38,9 +38,11 @@ void print_counters(const json& counters, std::ostream& out) {
 
 void print_port(const json& port, std::ostream& out) {
   Table table({});
-  for (const char* key : {"name", "state", "reason", "socket", "socket_mode", "socket_owner",
-                          "socket_group", "allow_uid", "allow_gid", "isolated", "mac_limit", "mtu",
-                          "macs", "vmm_pid", "vmm_uid", "worker_cpu", "origin", "features"}) {
+  for (const char* key :
+       {"name",         "state",        "reason",     "socket",         "socket_mode",
+        "socket_owner", "socket_group", "allow_uid",  "allow_gid",      "isolated",
+        "mac_limit",    "mtu",          "queues",     "running_queues", "macs",
+        "vmm_pid",      "vmm_uid",      "worker_cpu", "origin",         "features"}) {
     table.add({key, cell(port.at(key))});
   }
   table.add({"", cell(port.at("feature_names"))});
@@ -69,6 +71,7 @@ po::options_description add_options() {
       ("isolated", po::bool_switch())                  //
       ("mac-limit", po::value<uint32_t>())             //
       ("mtu", po::value<uint16_t>())                   //
+      ("queues", po::value<uint16_t>())                //
       ("mode", po::value<std::string>())               //
       ("owner", po::value<std::string>())              //
       ("group", po::value<std::string>())              //
@@ -109,6 +112,7 @@ void port_add(Invocation& invocation) {
   if (variables.count("mac-limit") != 0)
     params["mac_limit"] = variables["mac-limit"].as<uint32_t>();
   if (variables.count("mtu") != 0) params["mtu"] = variables["mtu"].as<uint16_t>();
+  if (variables.count("queues") != 0) params["queues"] = variables["queues"].as<uint16_t>();
   copy_if_given(variables, "mode", "socket_mode", params);
   copy_if_given(variables, "owner", "socket_owner", params);
   copy_if_given(variables, "group", "socket_group", params);

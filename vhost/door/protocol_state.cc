@@ -9,8 +9,9 @@
 namespace vhost::door {
 namespace {
 
-constexpr uint32_t kMinMtu = 68;     // virtio 1.2, 5.1.4.1
-constexpr uint64_t kLogPage = 4096;  // one bit of the dirty log a page
+constexpr uint32_t kMinMtu = 68;                 // virtio 1.2, 5.1.4.1
+constexpr uint32_t kRingsWithoutMultiqueue = 2;  // virtio 1.2, 5.1.2
+constexpr uint64_t kLogPage = 4096;              // one bit of the dirty log a page
 
 std::string for_ring(const char* name, uint64_t index) {
   return std::string(name) + " for ring " + std::to_string(index);
@@ -217,6 +218,9 @@ void ProtocolState::check_ring_address(const VringAddress& wanted) const {
   check_ring_index(wanted.index, "SET_VRING_ADDR");
   const Ring& ring = rings_[wanted.index];
   const std::string what = for_ring("SET_VRING_ADDR", wanted.index);
+  if (wanted.index >= kRingsWithoutMultiqueue && (features_ & kFeatureNetMultiqueue) == 0) {
+    throw ProtocolError(what + ": VIRTIO_NET_F_MQ was not negotiated");
+  }
   if (memory_.empty()) throw ProtocolError(what + " before a memory table");
   if (ring.size == 0) throw ProtocolError(what + " before its size");
   if ((wanted.flags & ~kVringLogs) != 0) throw ProtocolError(what + ": unknown flags");

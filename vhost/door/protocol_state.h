@@ -12,7 +12,9 @@
 //   SET_VRING_NUM         not while running, no other size while addressed, 2..1024, a power of
 //                         two for a split ring
 //   SET_VRING_BASE        not while running
-//   SET_VRING_ADDR        after memory and size; areas aligned and inside guest memory
+//   SET_VRING_ADDR        after memory and size; areas aligned and inside guest memory; beyond the
+//                         first pair with VIRTIO_NET_F_MQ only: rte_vhost lets go of those rings,
+//                         and tells nobody, when features without it are set
 //   SET_FEATURES          a subset of what is offered; while a ring is addressed only LOG_ALL
 //   SET_MEM_TABLE,        also while rings run (memory hotplug, a masked interrupt)
 //   SET_VRING_CALL, ...

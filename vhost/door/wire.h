@@ -124,6 +124,7 @@ inline constexpr std::size_t kMaxPayload = sizeof(RegionTable);
 inline constexpr std::size_t kMaxDescriptors = kMaxRegions;
 
 // Features that the protocol itself turns on (bit numbers as masks).
+inline constexpr uint64_t kFeatureNetMultiqueue = uint64_t{1} << 22;
 inline constexpr uint64_t kFeatureLogAll = uint64_t{1} << 26;
 inline constexpr uint64_t kFeatureEventIdx = uint64_t{1} << 29;
 inline constexpr uint64_t kFeatureProtocolFeatures = uint64_t{1} << 30;

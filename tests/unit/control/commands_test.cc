@@ -61,6 +61,7 @@ TEST_F(CommandsTest, AddsAPortWithDefaultsAndKeepsIt) {
   EXPECT_EQ(port["isolated"], false);
   EXPECT_EQ(port["mac_limit"], 1024);
   EXPECT_EQ(port["mtu"], json());
+  EXPECT_EQ(port["queues"], 16);
   EXPECT_EQ(port["socket_mode"], "0660");
   EXPECT_EQ(port["origin"], "state");
   EXPECT_TRUE(net_.has_port("vm1"));
@@ -73,6 +74,7 @@ TEST_F(CommandsTest, AddsAPortWithEverySetting) {
                                       {"isolated", true},
                                       {"mac_limit", 3},
                                       {"mtu", 9000},
+                                      {"queues", 4},
                                       {"socket_mode", "0600"},
                                       {"socket_owner", getuid()},
                                       {"socket_group", std::to_string(getgid())},
@@ -83,6 +85,7 @@ TEST_F(CommandsTest, AddsAPortWithEverySetting) {
   EXPECT_EQ(port["socket"], "/run/x.sock");
   EXPECT_EQ(port["isolated"], true);
   EXPECT_EQ(port["mtu"], 9000);
+  EXPECT_EQ(port["queues"], 4);
   EXPECT_EQ(port["socket_owner"], getuid());
   EXPECT_EQ(port["allow_uid"], json({0, 1000}));
   EXPECT_EQ(port["origin"], "transient");

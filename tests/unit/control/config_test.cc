@@ -46,7 +46,7 @@ TEST(Config, ReadsEveryKey) {
       "]\npoll = 'busy'\nidle_us = 20\nmac_ageing_s = 60\n"
       "mac_table_size = 1000\ncpu_level = 'x86-64-v2'\nlog_level = 'debug'\n"
       "[[port]]\nname = 'vm1'\nsocket = '/run/a/one.sock'\nisolated = true\nmac_limit = 4\nmtu = "
-      "1500\n"
+      "1500\nqueues = 2\n"
       "socket_mode = 0o600\nsocket_owner = 'root'\nsocket_group = 0\n"
       "allow_uid = ['root', 1000]\nallow_gid = 7\nstatic_macs = ['52:54:00:00:00:01']\n"
       "[[port]]\nname = 'vm2'\n");
@@ -70,6 +70,7 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_TRUE(port.settings.rules.isolated);
   EXPECT_EQ(port.settings.rules.mac_limit, 4u);
   EXPECT_EQ(port.settings.mtu, 1500u);
+  EXPECT_EQ(port.settings.queues, 2u);
   EXPECT_EQ(port.settings.access.mode, 0600u);
   EXPECT_EQ(port.settings.access.owner, uid_t{0});
   EXPECT_EQ(port.settings.access.group, gid_t{0});
@@ -90,6 +91,7 @@ TEST(Config, FillsInWhatIsNotGiven) {
   EXPECT_EQ(configuration.switching.mac_ageing.count(), 300);
   EXPECT_EQ(configuration.ports.at(0).settings.rules.mac_limit, 1024u);
   EXPECT_EQ(configuration.ports.at(0).settings.mtu, std::nullopt);
+  EXPECT_EQ(configuration.ports.at(0).settings.queues, 16u);
   EXPECT_EQ(configuration.ports.at(0).settings.access.mode, 0660u);
 }
 
@@ -127,6 +129,8 @@ const Mistake kMistakes[] = {
      "switchd.toml:5: key 'mac_limit'", "whole number"},
     {"mtu_too_small", "[[port]]\nname = 'a'\nmtu = 1279\n", "switchd.toml:5: key 'mtu'", "1280"},
     {"mtu_too_large", "[[port]]\nname = 'a'\nmtu = 9217\n", "switchd.toml:5: key 'mtu'", "9216"},
+    {"no_queues", "[[port]]\nname = 'a'\nqueues = 0\n", "switchd.toml:5: key 'queues'", "1"},
+    {"many_queues", "[[port]]\nname = 'a'\nqueues = 17\n", "switchd.toml:5: key 'queues'", "16"},
     {"number_out_of_range", "mac_ageing_s = 0\n", "switchd.toml:3: key 'mac_ageing_s'",
      "out of range"},
     {"float_for_number", "idle_us = 1.5\n", "switchd.toml:3: key 'idle_us'", "whole number"},

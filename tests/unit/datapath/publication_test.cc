@@ -17,15 +17,18 @@ constexpr uint16_t kSnapshots = 400;
 // A snapshot in which every worker polls the same port; anything else is a torn or freed one.
 std::unique_ptr<const Snapshot> snapshot_of(uint16_t port) {
   auto snapshot = std::make_unique<Snapshot>();
-  snapshot->polled.assign(kWorkers, std::vector<uint16_t>(kWorkers, port));
+  snapshot->polled.assign(kWorkers, std::vector<PolledPort>(kWorkers, PolledPort{port, {}}));
   return snapshot;
 }
 
 bool whole(const Snapshot& snapshot) {
   if (snapshot.polled.empty()) return true;  // the first one, before anything was published
-  const uint16_t port = snapshot.polled.front().front();
+  const uint16_t port = snapshot.polled.front().front().port;
   for (const auto& ports : snapshot.polled) {
-    if (ports != std::vector<uint16_t>(kWorkers, port)) return false;
+    if (ports.size() != kWorkers) return false;
+    for (const PolledPort& each : ports) {
+      if (each.port != port) return false;
+    }
   }
   return true;
 }
@@ -69,7 +72,7 @@ TEST(Publication, EachWorkerSeesWholeSnapshotsOnly) {
   Readers readers(publication);
   for (uint16_t port = 0; port < kSnapshots; ++port) publication.publish(snapshot_of(port));
   EXPECT_EQ(0u, readers.torn());
-  EXPECT_EQ(kSnapshots - 1, publication.current()->polled.front().front());
+  EXPECT_EQ(kSnapshots - 1, publication.current()->polled.front().front().port);
 }
 
 // What was in use when synchronize() began is out of use when it returns.

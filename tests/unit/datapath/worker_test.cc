@@ -39,10 +39,7 @@ class WorkerTest : public ::testing::TestWithParam<bool> {
     workers_ =
         std::make_unique<Workers>(settings_, choose_cpu_level(""), 1'000'000'000, table_, now_);
     workers_->assign(0);
-    auto snapshot = std::make_unique<Snapshot>();
-    snapshot->rings[0] = {&transmit_, &receive_};
-    snapshot->topology = bridge::Topology(std::vector<bridge::TopologyPort>{{0, {}}});
-    workers_->publish(std::move(snapshot));
+    workers_->publish(topology());
     start_ring();
   }
   ~WorkerTest() override {
@@ -50,19 +47,26 @@ class WorkerTest : public ::testing::TestWithParam<bool> {
     workers_.reset();
   }
 
-  void start_ring() {
+  static bridge::Topology topology() {
+    return bridge::Topology(std::vector<bridge::TopologyPort>{{0, {}}});
+  }
+
+  void start_ring(int call_fd = -1) {
     const uint64_t features = vhost::feature::bit(vhost::feature::kVersion1) |
                               (GetParam() ? vhost::feature::bit(vhost::feature::kRingEventIdx) : 0);
     const uint16_t index = driver_->used_index();
-    ASSERT_EQ("",
-              transmit_.attach(driver_->areas(), {index, index}, features, memory_.table(), -1));
+    ASSERT_EQ(
+        "", transmit_.attach(driver_->areas(), {index, index}, features, memory_.table(), call_fd));
     transmit_.set_running(true);
-    EXPECT_TRUE(workers_->ring_started(0, kick_.get()));
+    EXPECT_TRUE(workers_->watch_kicks(0, 0, kick_.get()));
+    vhost::RunningRings rings;
+    rings.transmit[0] = &transmit_;
+    workers_->use_rings(0, rings);
   }
   void stop_ring() {
+    workers_->use_rings(0, {});
     transmit_.set_running(false);
-    workers_->ring_stopped(0, kick_.get());
-    workers_->synchronize();
+    workers_->unwatch_kicks(0, 0, kick_.get());
   }
 
   // As a driver does it (virtio 1.2, 2.7.13): index, barrier, look, kick.
@@ -91,7 +95,6 @@ class WorkerTest : public ::testing::TestWithParam<bool> {
   bridge::MacTable table_{64};
   std::atomic<uint32_t> now_{0};
   vhost::TransmitRing transmit_;
-  vhost::ReceiveRing receive_;
   vhost::UniqueFd kick_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::unique_ptr<DriverRing> driver_;
   std::unique_ptr<Workers> workers_;
@@ -100,7 +103,7 @@ class WorkerTest : public ::testing::TestWithParam<bool> {
 
 TEST_P(WorkerTest, KicksThatCannotBeWaitedForAreRefused) {
   const vhost::UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  EXPECT_FALSE(workers_->ring_started(0, file.get())) << "epoll takes no regular files";
+  EXPECT_FALSE(workers_->watch_kicks(0, 0, file.get())) << "epoll takes no regular files";
 }
 
 TEST_P(WorkerTest, NoWakeUpIsLost) {
@@ -124,13 +127,59 @@ TEST_P(WorkerTest, RingsThatStartAndSnapshotsThatChangeWakeASleeper) {
     driver_->offer(0);  // while nobody looks, and without a kick
     start_ring();
     ASSERT_TRUE(served()) << round;
-    auto next = std::make_unique<Snapshot>();
-    next->rings[0] = {&transmit_, &receive_};
-    next->topology = bridge::Topology(std::vector<bridge::TopologyPort>{{0, {}}});
-    workers_->publish(std::move(next));  // returns although the worker sleeps
+    workers_->publish(topology());  // returns although the worker sleeps
     send();
     ASSERT_TRUE(served()) << round;
   }
+}
+
+// A hostile VMM holds the worker in a write into its eventfd: whoever waits for the worker then,
+// and be it the one who otherwise watches for that, goes on.
+TEST_P(WorkerTest, AnInterruptThatHangsHoldsNobodyThatWaitsForWorkers) {
+  stop_ring();
+  const vhost::UniqueFd full(::eventfd(0, EFD_CLOEXEC));
+  const uint64_t most = 0xffff'ffff'ffff'fffe;
+  ASSERT_EQ(8, ::write(full.get(), &most, sizeof(most)));
+  start_ring(full.get());
+  driver_->offer(0);
+  while (driver_->used_index() != driver_->avail_index()) std::this_thread::yield();
+  workers_->publish(topology());
+  std::vector<uint16_t> hung;
+  const auto until = std::chrono::steady_clock::now() + kDeadline;
+  while (hung.empty() && std::chrono::steady_clock::now() < until) {
+    hung = workers_->check_notifiers();
+  }
+  EXPECT_EQ(std::vector<uint16_t>{0}, hung);
+}
+
+// Each transmit ring of a port is polled by one worker, rings next to each other by different ones;
+// ports have their homes where there are fewest.
+TEST(WorkersTest, RingsOfAPortAreSharedOut) {
+  SwitchSettings settings;
+  settings.workers = {0, 0, 0};
+  bridge::MacTable table(64);
+  const std::atomic<uint32_t> now{0};
+  Workers workers(settings, choose_cpu_level(""), 1'000'000'000, table, now);
+  workers.assign(0);
+  workers.assign(7);
+  workers.publish(bridge::Topology(std::vector<bridge::TopologyPort>{{0, {}}, {7, {}}}));
+  std::array<vhost::TransmitRing, 4> transmit;  // not running: they are passed over
+  vhost::RunningRings rings;
+  rings.transmit[0] = &transmit[0];
+  rings.transmit[1] = &transmit[1];
+  rings.transmit[3] = &transmit[3];
+  workers.use_rings(7, rings);
+  using Ports = std::vector<uint16_t>;
+  EXPECT_EQ(workers.ports_of(0), Ports{0});
+  EXPECT_EQ(workers.ports_of(1), Ports{7});  // its home: pairs 0 and 3
+  EXPECT_EQ(workers.ports_of(2), Ports{7});  // pair 1
+  rings.transmit[2] = &transmit[2];
+  workers.use_rings(7, rings);
+  EXPECT_EQ(workers.ports_of(0), (Ports{0, 7}));
+  workers.use_rings(7, {});
+  EXPECT_EQ(workers.ports_of(2), Ports{});
+  workers.release(7);
+  EXPECT_EQ(workers.ports_of(1), Ports{});
 }
 
 INSTANTIATE_TEST_SUITE_P(Suppression, WorkerTest, ::testing::Bool(),

@@ -23,6 +23,49 @@ TEST_F(ProtocolStateTest, RingNumbersBeyondThePortAreRefused) {
   EXPECT_THAT(address(2), HasSubstr(only));
 }
 
+// A port with several pairs has those rings and no more, whatever the message.
+TEST_F(ProtocolStateTest, RingsOfSeveralPairs) {
+  constexpr uint64_t kMany = kOffered | kFeatureNetMultiqueue;
+  state_ = ProtocolState({kMany, kProtocol, 16});
+  EXPECT_EQ(32u, state_.answer(Request::get_queue_num));
+  ASSERT_EQ("", call(31)) << "some VMMs send it before the features";
+  ASSERT_EQ("", enable(31, 1));
+  ASSERT_EQ("", features(kMany));
+  ASSERT_EQ("", memory());
+  for (const uint32_t ring : {0u, 1u, 30u, 31u}) {
+    ASSERT_EQ("", num(ring, 256));
+    ASSERT_EQ("", base(ring, 0));
+    ASSERT_EQ("", address(ring));
+    ASSERT_EQ("", kick(ring));
+  }
+  const char* most = "this port has rings 0 to 31";
+  EXPECT_THAT(num(32, 256), HasSubstr(most));
+  EXPECT_THAT(base(32, 0), HasSubstr(most));
+  EXPECT_THAT(stop(32), HasSubstr(most));
+  EXPECT_THAT(enable(32, 1), HasSubstr(most));
+  EXPECT_THAT(kick(32), HasSubstr(most));
+  EXPECT_THAT(call(32), HasSubstr(most));
+  EXPECT_THAT(file(Request::set_vring_err, 32), HasSubstr(most));
+  EXPECT_THAT(address(32), HasSubstr(most));
+  EXPECT_EQ("", stop(31)) << "each stops by itself";
+  EXPECT_EQ("", num(31, 128));
+  EXPECT_THAT(num(30, 128), HasSubstr("running"));
+}
+
+// Without MQ the library lets go of the further rings, so that they must not be set up then.
+TEST_F(ProtocolStateTest, FurtherPairsNeedMultiqueue) {
+  state_ = ProtocolState({kOffered | kFeatureNetMultiqueue, kProtocol, 2});
+  run();
+  ASSERT_EQ("", num(2, 256));
+  ASSERT_EQ("", enable(2, 1));
+  EXPECT_EQ("SET_VRING_ADDR for ring 2: VIRTIO_NET_F_MQ was not negotiated", address(2));
+  ASSERT_EQ("", stop(0));
+  ASSERT_EQ("", stop(1));
+  ASSERT_EQ("", features(kOffered | kFeatureNetMultiqueue));
+  ASSERT_EQ("", address(2));
+  EXPECT_THAT(features(kOffered), HasSubstr("while ring 2 is set up"));
+}
+
 TEST_F(ProtocolStateTest, RingSizesAreBounded) {
   EXPECT_EQ("SET_VRING_NUM 4096 for ring 0: at most 1024", num(0, 4096));
   EXPECT_THAT(num(0, 32768), HasSubstr("at most"));
