@@ -1,37 +1,27 @@
 #include "runtime/console.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 #include <utility>
 
 #include "runtime/console_watcher.h"
-#include "runtime/error.h"
 
 namespace launcher {
 namespace {
 
 namespace asio = boost::asio;
-using asio::local::stream_protocol;
 using boost::system::error_code;
 
 }  // namespace
 
 Console::Console(asio::io_context& loop, const std::filesystem::path& socket,
                  const std::filesystem::path& log)
-    : log_(log), socket_(socket), acceptor_(loop) {
-  unlink(socket.c_str());
-  try {
-    acceptor_.open();
-    acceptor_.bind(socket.string());
-    acceptor_.listen();
-  } catch (const boost::system::system_error& error) {
-    throw LaunchError(socket.string() + ": " + error.code().message());
-  }
-  chmod(socket.c_str(), 0600);
-  accept();
-}
+    : loop_(loop), log_(log), listener_(loop, socket, [this](Listener::Socket connection) {
+        const auto watcher = std::make_shared<ConsoleWatcher>(std::move(connection), *this);
+        watchers_.insert(watcher);
+        watcher->start(ring_);
+      }) {}
 
 Console::~Console() {
   while (!watchers_.empty()) {
@@ -39,7 +29,6 @@ Console::~Console() {
     watchers_.erase(watchers_.begin());
     watcher->close();
   }
-  unlink(socket_.c_str());
 }
 
 void Console::connect(FileDescriptor master, std::string awaited,
@@ -50,7 +39,7 @@ void Console::connect(FileDescriptor master, std::string awaited,
   seen_ = false;
   line_.clear();
   // A copy, since the descriptor's owner closes it.
-  terminal_.emplace(acceptor_.get_executor(), dup(master.get()));
+  terminal_.emplace(loop_, dup(master.get()));
   read();
 }
 
@@ -102,19 +91,6 @@ void Console::type(std::string_view bytes) {
   // A guest that reads nothing loses what is typed; the launcher does not wait for it.
   [[maybe_unused]] const ssize_t written =
       ::write(terminal_->native_handle(), bytes.data(), bytes.size());
-}
-
-void Console::accept() {
-  acceptor_.async_accept([this, alive = std::weak_ptr(alive_)](const error_code& error,
-                                                               stream_protocol::socket socket) {
-    if (alive.expired() || error == asio::error::operation_aborted) return;
-    if (!error) {
-      const auto watcher = std::make_shared<ConsoleWatcher>(std::move(socket), *this);
-      watchers_.insert(watcher);
-      watcher->start(ring_);
-    }
-    accept();
-  });
 }
 
 }  // namespace launcher

@@ -11,7 +11,6 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <filesystem>
 #include <functional>
@@ -22,6 +21,7 @@
 #include <string_view>
 
 #include "runtime/file_descriptor.h"
+#include "runtime/listener.h"
 #include "runtime/log_file.h"
 
 namespace launcher {
@@ -50,11 +50,9 @@ class Console {
   void read();
   void on_output(std::string_view bytes);
   void look_for_awaited(std::string_view bytes);
-  void accept();
 
+  boost::asio::io_context& loop_;
   LogFile log_;
-  std::filesystem::path socket_;
-  boost::asio::local::stream_protocol::acceptor acceptor_;
   std::optional<boost::asio::posix::stream_descriptor> terminal_;
   std::string ring_;
   std::string line_;  // the end of what came, for a text that arrives in pieces
@@ -64,6 +62,7 @@ class Console {
   std::set<std::shared_ptr<ConsoleWatcher>> watchers_;
   std::array<char, 4096> input_{};
   std::shared_ptr<char> alive_ = std::make_shared<char>();
+  Listener listener_;
 };
 
 }  // namespace launcher

@@ -1,9 +1,7 @@
 #include "runtime/control_server.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <boost/asio/co_spawn.hpp>
+#include <utility>
 
 #include "runtime/error.h"
 #include "topology/address.h"
@@ -12,8 +10,6 @@ namespace launcher {
 namespace {
 
 namespace asio = boost::asio;
-using asio::local::stream_protocol;
-using boost::system::error_code;
 using nlohmann::json;
 
 // Only the owner of the launcher gets here; what it sends is checked for its kind all the same.
@@ -57,51 +53,33 @@ NetConfig net_of(const json& params) {
 
 ControlServer::ControlServer(asio::io_context& loop, const std::filesystem::path& socket,
                              Supervisor& supervisor, Progress& progress, std::function<void()> down)
-    : path_(socket),
-      acceptor_(loop),
+    : loop_(loop),
       supervisor_(supervisor),
       progress_(progress),
-      down_(std::move(down)) {
-  unlink(path_.c_str());
-  try {
-    acceptor_.open();
-    acceptor_.bind(path_.string());
-    chmod(path_.c_str(), 0600);
-    acceptor_.listen();
-  } catch (const boost::system::system_error& error) {
-    throw LaunchError(path_.string() + ": " + error.code().message());
-  }
+      down_(std::move(down)),
+      clients_(loop, socket, [this](Listener::Socket client) { serve(std::move(client)); }) {
   listener_ = progress_.add([this](const std::string& line) {
     const auto sessions = sessions_;
     for (const auto& session : sessions) session->notify(line);
   });
-  accept();
 }
 
 ControlServer::~ControlServer() {
   progress_.remove(listener_);
   for (const auto& session : sessions_) session->close();
-  unlink(path_.c_str());
 }
 
-void ControlServer::accept() {
-  acceptor_.async_accept([this, alive = std::weak_ptr(alive_)](const error_code& error,
-                                                               stream_protocol::socket socket) {
-    if (alive.expired() || error == asio::error::operation_aborted) return;
-    if (!error) {
-      const auto session = std::make_shared<ControlSession>(
-          std::move(socket), [this](std::string method, json params) {
-            return handle(std::move(method), std::move(params));
-          });
-      sessions_.insert(session);
-      auto serving = session->serve();
-      asio::co_spawn(acceptor_.get_executor(), std::move(serving),
-                     [this, session, alive](const std::exception_ptr&) {
-                       if (!alive.expired()) sessions_.erase(session);
-                     });
-    }
-    accept();
-  });
+void ControlServer::serve(Listener::Socket client) {
+  const auto session =
+      std::make_shared<ControlSession>(std::move(client), [this](std::string method, json params) {
+        return handle(std::move(method), std::move(params));
+      });
+  sessions_.insert(session);
+  auto serving = session->serve();
+  asio::co_spawn(loop_, std::move(serving),
+                 [this, session, alive = std::weak_ptr(alive_)](const std::exception_ptr&) {
+                   if (!alive.expired()) sessions_.erase(session);
+                 });
 }
 
 Task<json> ControlServer::handle(std::string method, json params) {

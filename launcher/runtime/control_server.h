@@ -13,13 +13,13 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <set>
 
 #include "runtime/control_session.h"
+#include "runtime/listener.h"
 #include "runtime/progress.h"
 #include "runtime/supervisor.h"
 
@@ -34,16 +34,16 @@ class ControlServer {
 
  private:
   Task<nlohmann::json> handle(std::string method, nlohmann::json params);
-  void accept();
+  void serve(Listener::Socket client);
 
-  std::filesystem::path path_;
-  boost::asio::local::stream_protocol::acceptor acceptor_;
+  boost::asio::io_context& loop_;
   Supervisor& supervisor_;
   Progress& progress_;
   std::function<void()> down_;
   std::set<std::shared_ptr<ControlSession>> sessions_;
-  int listener_ = 0;
+  int listener_ = 0;  // of progress
   std::shared_ptr<char> alive_ = std::make_shared<char>();
+  Listener clients_;
 };
 
 }  // namespace launcher

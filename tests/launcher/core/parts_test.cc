@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "runtime/console.h"
 #include "runtime/cpio.h"
 #include "runtime/error.h"
+#include "runtime/listener.h"
 #include "runtime/log_tail.h"
 #include "runtime/probe.h"
 #include "runtime/router_file.h"
@@ -170,6 +172,26 @@ TEST_F(Parts, ConsoleThroughATerminal) {
   run_until([&] { return !child.running(); });
   run_until([&] { return console.tail(9).find("got keys") != std::string::npos; });
   EXPECT_THAT(last_lines(directory_ / "console.log", 3), HasSubstr("up | got keys"));
+}
+
+// Without a descriptor left, who calls stays in the queue: it is looked at again, but not all the
+// time, and answered once there is one.
+TEST_F(Parts, ListenerWithoutDescriptorsWaits) {
+  int answered = 0;
+  const Listener listener(loop_, directory_ / "sock", [&](Listener::Socket) { ++answered; });
+  boost::asio::io_context clients;
+  Listener::Socket client(clients);
+  client.open();
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  client.connect((directory_ / "sock").string());
+  const size_t turns = loop_.run_for(5 * Listener::kPause);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(answered, 0);
+  EXPECT_LT(turns, 50u);
+  run_until([&] { return answered == 1; });
 }
 
 TEST_F(Parts, ALogDoesNotGrowWithoutBound) {
