@@ -3,8 +3,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "vmm/cloud_hypervisor/requests.h"
-#include "vmm/device_names.h"
-#include "vmm/named.h"
 
 namespace launcher {
 
@@ -22,13 +20,11 @@ std::filesystem::path pipe_of(const VmSpec& spec) {
 }  // namespace
 
 CloudHypervisor::CloudHypervisor(boost::asio::io_context& loop, const VmSpec& spec,
-                                 const Limits& limits)
-    : spec_(spec),
-      limits_(limits),
+                                 const VmmLimits& limits)
+    : ControlledVmm(loop, spec, limits),
       api_(socket_of(spec)),
       events_(std::make_shared<cloud_hypervisor::EventPipe>(
-          loop, [this](const VmmEvent& event) { take(event); })),
-      removals_(loop) {}
+          loop, [this](const VmmEvent& event) { tell(event); })) {}
 
 CloudHypervisor::~CloudHypervisor() {
   events_->stop();
@@ -46,10 +42,6 @@ std::vector<std::string> CloudHypervisor::command() const {
           "true"};
 }
 
-Vmm::Task<void> CloudHypervisor::boot() {
-  return named(spec_.name, start_and_boot());
-}
-
 Vmm::Task<void> CloudHypervisor::start_and_boot() {
   events_->start();
   // Each named first: g++ 12 destroys temporaries of a co_await expression twice.
@@ -64,12 +56,8 @@ Vmm::Task<void> CloudHypervisor::start_and_boot() {
   co_await call(std::move(boot), limits_.connecting);
 }
 
-Vmm::Task<void> CloudHypervisor::power_button() {
-  return named(spec_.name, call(requests::power_button(), limits_.quick));
-}
-
-Vmm::Task<void> CloudHypervisor::shutdown() {
-  return named(spec_.name, stop());
+Vmm::Task<void> CloudHypervisor::press_power_button() {
+  return call(requests::power_button(), limits_.quick);
 }
 
 Vmm::Task<void> CloudHypervisor::stop() {
@@ -83,61 +71,29 @@ Vmm::Task<void> CloudHypervisor::stop() {
   co_await call(std::move(shutdown_vmm), limits_.quick);
 }
 
-Vmm::Task<void> CloudHypervisor::reboot() {
-  return named(spec_.name, call(requests::reboot(), limits_.connecting));
+Vmm::Task<void> CloudHypervisor::reset() {
+  return call(requests::reboot(), limits_.connecting);
 }
 
-Vmm::Task<void> CloudHypervisor::add_net(const VmNet& net) {
-  return named(spec_.name, attach(net));
+Vmm::Task<void> CloudHypervisor::plug(VmNet net) {
+  return call(requests::add_net(net), limits_.connecting);
 }
 
-Vmm::Task<void> CloudHypervisor::attach(VmNet net) {
-  require_port_socket(net.socket);
-  requests::Request request = requests::add_net(net);
-  co_await call(std::move(request), limits_.connecting);
+Vmm::Task<void> CloudHypervisor::plug_device(std::string pci_address) {
+  return call(requests::add_device(pci_address), limits_.connecting);
 }
 
-Vmm::Task<std::string> CloudHypervisor::add_device(const std::string& pci_address) {
-  return named(spec_.name, pass(pci_address));
+Vmm::Task<void> CloudHypervisor::unplug(std::string id) {
+  return call(requests::remove_device(id), limits_.connecting);
 }
 
-Vmm::Task<std::string> CloudHypervisor::pass(std::string pci_address) {
-  requests::Request request = requests::add_device(pci_address);
-  co_await call(std::move(request), limits_.connecting);
-  co_return device_id(pci_address);
-}
-
-Vmm::Task<void> CloudHypervisor::remove(const std::string& id) {
-  return named(spec_.name, let_go(id));
-}
-
-Vmm::Task<void> CloudHypervisor::let_go(std::string id) {
-  const auto removed = removals_.expect(id);
-  requests::Request request = requests::remove_device(id);
-  co_await call(std::move(request), limits_.connecting);
-  const auto event = co_await removals_.wait(removed, limits_.removal);
-  if (event) co_return;
-  if (removals_.ended()) throw VmmError("cloud-hypervisor ended before " + id + " was removed");
-  throw VmmError("the guest has not let go of " + id + " in time; it may still do so");
-}
-
-Vmm::Task<nlohmann::json> CloudHypervisor::info() {
-  return named(spec_.name, api_.call(requests::info(), limits_.quick));
+Vmm::Task<void> CloudHypervisor::clean_up(std::string) {
+  co_return;
 }
 
 Vmm::Task<void> CloudHypervisor::call(cloud_hypervisor::Request request,
                                       std::chrono::milliseconds limit) {
   co_await api_.call(std::move(request), limit);
-}
-
-void CloudHypervisor::process_ended() {
-  life_->ended = true;
-  removals_.end();
-}
-
-void CloudHypervisor::take(const VmmEvent& event) {
-  if (event.kind == VmmEvent::Kind::device_removed) removals_.meet(event.detail, {});
-  report(event);
 }
 
 }  // namespace launcher

@@ -1,10 +1,7 @@
 #include "vmm/qemu/driver.h"
 
 #include <boost/asio/use_awaitable.hpp>
-#include <exception>
 
-#include "vmm/device_names.h"
-#include "vmm/named.h"
 #include "vmm/qemu/command_line.h"
 #include "vmm/qemu/devices.h"
 #include "vmm/qemu/events.h"
@@ -19,13 +16,11 @@ std::filesystem::path socket_of(const VmSpec& spec) {
 
 }  // namespace
 
-Qemu::Qemu(boost::asio::io_context& loop, const VmSpec& spec, const Limits& limits)
-    : spec_(spec),
-      limits_(limits),
+Qemu::Qemu(boost::asio::io_context& loop, const VmSpec& spec, const VmmLimits& limits)
+    : ControlledVmm(loop, spec, limits),
       accelerator_(qemu::choose_accelerator(spec.program)),
       qmp_(std::make_shared<qemu::QmpSession>(
-          loop, [this](const nlohmann::json& event) { take(event); })),
-      removals_(loop) {
+          loop, [this](const nlohmann::json& event) { take(event); })) {
   for (const VmNet& net : spec_.nets) nets_.insert(net.id);
 }
 
@@ -37,10 +32,6 @@ std::vector<std::string> Qemu::command() const {
   return qemu::command_line(spec_, accelerator_, socket_of(spec_));
 }
 
-Vmm::Task<void> Qemu::boot() {
-  return named(spec_.name, start_and_boot());
-}
-
 Vmm::Task<void> Qemu::start_and_boot() {
   const std::filesystem::path socket = socket_of(spec_);
   const std::string go = "cont";
@@ -49,24 +40,22 @@ Vmm::Task<void> Qemu::start_and_boot() {
   report({VmmEvent::Kind::booted, "QEMU with " + std::string(name_of(accelerator_))});
 }
 
-Vmm::Task<void> Qemu::power_button() {
-  return named(spec_.name, call("system_powerdown"));
-}
-Vmm::Task<void> Qemu::reboot() {
-  return named(spec_.name, call("system_reset"));
-}
-Vmm::Task<void> Qemu::shutdown() {
-  return named(spec_.name, quit());
+Vmm::Task<void> Qemu::press_power_button() {
+  return call("system_powerdown");
 }
 
 // It may be gone before its answer is.
-Vmm::Task<void> Qemu::quit() {
+Vmm::Task<void> Qemu::stop() {
   const std::string command = "quit";
   try {
     co_await call(command);
   } catch (const VmmError&) {
     if (!qmp_->ended()) throw;
   }
+}
+
+Vmm::Task<void> Qemu::reset() {
+  return call("system_reset");
 }
 
 Vmm::Task<void> Qemu::call(std::string command) {
@@ -93,12 +82,7 @@ Vmm::Task<void> Qemu::try_all(std::vector<qemu::Command> commands) {
   }
 }
 
-Vmm::Task<void> Qemu::add_net(const VmNet& net) {
-  return named(spec_.name, attach(net));
-}
-
-Vmm::Task<void> Qemu::attach(VmNet net) {
-  require_port_socket(net.socket);
+Vmm::Task<void> Qemu::plug(VmNet net) {
   std::vector<qemu::Command> commands = qemu::add_net(net, accelerator_);
   std::vector<qemu::Command> undoing = qemu::undo_add_net(net.id);
   std::exception_ptr error;
@@ -115,43 +99,24 @@ Vmm::Task<void> Qemu::attach(VmNet net) {
   nets_.insert(net.id);
 }
 
-Vmm::Task<std::string> Qemu::add_device(const std::string& pci_address) {
-  return named(spec_.name, pass(pci_address));
-}
-
-Vmm::Task<std::string> Qemu::pass(std::string pci_address) {
+Vmm::Task<void> Qemu::plug_device(std::string pci_address) {
   qemu::Command command{"device_add", qemu::pci_device(pci_address)};
   co_await call(std::move(command), limits_.connecting);
-  co_return device_id(pci_address);
 }
 
-Vmm::Task<void> Qemu::remove(const std::string& id) {
-  return named(spec_.name, let_go(id));
-}
-
-Vmm::Task<void> Qemu::let_go(std::string id) {
-  const auto removed = removals_.expect(id);
+Vmm::Task<void> Qemu::unplug(std::string id) {
   qemu::Command command{"device_del", {{"id", id}}};
   co_await call(std::move(command), limits_.quick);
-  const auto event = co_await removals_.wait(removed, limits_.removal);
-  if (!event && removals_.ended()) throw VmmError("QEMU ended before " + id + " was removed");
-  if (!event) {
-    throw VmmError("the guest has not let go of " + id + " in time; it may still do so");
-  }
-  qemu::Command backend = qemu::remove_backend(id);
-  if (nets_.erase(id) > 0) co_await call(std::move(backend), limits_.quick);
 }
 
-void Qemu::process_ended() {
-  life_->ended = true;
-  removals_.end();
+Vmm::Task<void> Qemu::clean_up(std::string id) {
+  if (nets_.erase(id) == 0) co_return;
+  qemu::Command backend = qemu::remove_backend(id);
+  co_await call(std::move(backend), limits_.quick);
 }
 
 void Qemu::take(const nlohmann::json& message) {
-  for (const VmmEvent& event : qemu::to_events(message)) {
-    if (event.kind == VmmEvent::Kind::device_removed) removals_.meet(event.detail, {});
-    report(event);
-  }
+  for (const VmmEvent& event : qemu::to_events(message)) tell(event);
 }
 
 }  // namespace launcher

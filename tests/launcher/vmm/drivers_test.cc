@@ -71,8 +71,8 @@ class Agreeing {
 
 class CloudHypervisorTest : public DriversTest {
  protected:
-  static CloudHypervisor::Limits short_limits() {
-    CloudHypervisor::Limits limits;
+  static VmmLimits short_limits() {
+    VmmLimits limits;
     limits.start = 300ms;
     limits.removal = 300ms;
     return limits;
