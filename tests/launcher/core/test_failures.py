@@ -1,0 +1,86 @@
+"""What goes wrong on the way up: the error tells it, and all that was started is taken down."""
+
+import os
+import subprocess
+import unittest
+
+from runtime_case import LauncherCase, vm
+
+
+class Failure(LauncherCase):
+    def test_boot_refused_takes_everything_down(self):
+        self.fails(vm("router") + vm("bad", "refuse-boot", 'depends = ["router"]'),
+                   "bad: this machine does not boot", "router: power button pressed",
+                   "everything is down")
+
+    def test_vmm_that_ends(self):
+        self.fails(vm("bad", "end=7"), "exit status 7", "fake: ends as told")
+
+    def test_link_that_never_comes_up(self):
+        self.fails(vm("bad", "no-net", "ready = { within = 1 }"),
+                   "its link net0 is not up within 1 s", "fake machine is up")
+
+    def test_console_line_that_never_comes(self):
+        self.fails(vm("bad", more='ready = { within = 1, console_line = "login:" }'),
+                   "does not say 'login:' within 1 s", "fake machine is up")
+
+    def test_address_that_never_answers(self):
+        self.fails(vm("bad", more='ready = { within = 1, address = "fe80::5" }'),
+                   "address fe80::5 does not answer within 1 s")
+
+    def test_interrupted_while_a_vm_hangs_at_boot(self):
+        self.lab.up(vm("good") + vm("slow", "hang-boot"), wait=False)
+        self.lab.wait_line("slow: started")
+        self.lab.wait_line("good: ready")
+        self.end()
+
+    def test_what_the_file_has_wrong_is_told_by_line_and_key(self):
+        self.refused(vm("a").replace('"kernel"', '"nothing"'), "FILE:1: key 'kernel': there is no kernel")
+        self.refused(vm("a", more='vmm = "xen"'), "FILE:7: key 'vmm'", "cloud-hypervisor", "qemu")
+        self.refused(vm("a", more='devices = ["0000:7f:1f.7"]'), "FILE:1: key 'devices'",
+                     "there is no PCI device 0000:7f:1f.7", "vfio-setup list")
+
+    def test_vmm_or_vm_on_the_command_line_that_there_is_none_of(self):
+        path = self.lab.write(vm("a"))
+        result = self.lab.run("up", path, "b", check=False)
+        self.assertIn("there is no VM 'b'", result.stderr)
+        result = self.lab.run("up", path, "--vmm", "xen", check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("no VMM 'xen'; there are: cloud-hypervisor, qemu", result.stderr)
+        self.assertEqual(self.lab.left_over(), [])
+
+    def test_vmm_program_that_is_not_there(self):
+        self.fails(vm("router") + vm("bad", more='depends = ["router"]').replace(
+                       os.environ["FAKE_VMM"], "/no/such/vmm"),
+                   "lab.toml:8: key 'vmm_program'", "/no/such/vmm", "router: power button pressed",
+                   "everything is down")
+
+    def test_switch_that_does_not_answer(self):
+        self.fails(f'[switch]\ncontrol_socket = "{self.lab.path}/none.sock"\n' + vm("a"),
+                   "none.sock: No such file or directory; is switchd running?")
+
+    def test_paths_of_sockets_that_are_too_long(self):
+        path = self.lab.write(vm("a" * 31))
+        result = subprocess.run([self.lab.program, "up", str(path), "--state-dir",
+                                 str(self.lab.path / ("x" * 60))], capture_output=True, text=True,
+                                check=False, env=self.lab.environment, timeout=60)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("paths of more than 107 bytes", result.stderr)
+
+    def test_socket_that_another_switch_has(self):
+        other = self.start_switch("--port", f"its={self.lab.path}/its.sock", "--socket-mode", "its=0666")
+        config = self.lab.path / "switchd.toml"
+        config.write_text(f'[[port]]\nname = "mine"\nsocket = "{self.lab.path}/its.sock"\n')
+        self.fails(f'[switch]\nconfig = "{config}"\n' + vm("a"),
+                   "switch default ended at its start", f"{self.lab.path}/its.sock: in use by another "
+                   "process; stop that process or choose another path")
+        self.assertIsNone(other.poll())
+
+    def test_port_that_somebody_else_has(self):
+        self.start_switch("--port", "lab.a.net0")
+        self.fails(f'[switch]\ncontrol_socket = "{self.lab.path}/switch.sock"\n' + vm("a"),
+                   "lab.a.net0", "everything is down")
+
+
+if __name__ == "__main__":
+    unittest.main()
