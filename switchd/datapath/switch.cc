@@ -14,8 +14,9 @@
 namespace datapath {
 namespace {
 
-// DPDK's heap: some 80 KiB for each attached guest with rings of 1024. Only touched pages count.
-constexpr unsigned kHeapMib = 64;
+// DPDK's heap: some 80 KiB for each attached pair of rings of 1024 entries, so 1.3 MiB for a guest
+// with 16 pairs; no guest may leave the others without. Only touched pages count.
+constexpr unsigned kHeapMib = 384;
 // A look through the table now and then; an address lives at most this share of its time longer.
 constexpr uint32_t kAgeingSteps = 30;
 
