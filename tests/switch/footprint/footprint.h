@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "footprint/process_facts.h"
+#include "lib/process_facts.h"
 
 namespace testbed {
 

@@ -1,13 +1,11 @@
 // switch_footprint: see footprint.h. Exit status: 0 within the bounds, 1 not, 2 bad options.
-#include <boost/program_options.hpp>
 #include <iomanip>
 #include <iostream>
 
 #include "footprint/footprint.h"
+#include "lib/program.h"
 
 namespace {
-
-namespace po = boost::program_options;
 
 constexpr double kLeastRatio = 0.97;
 constexpr uint64_t kMostKib = 64 * 1024;
@@ -23,22 +21,17 @@ struct Options {
   bool untimed = false;
 };
 
-bool say(bool good, const char* bound) {
-  std::cout << (good ? "  (" : "  BROKEN (") << "bound " << bound << ")\n";
-  return good;
-}
-
 bool memory(unsigned ports, const Options& options) {
   const testbed::ProcessFacts facts = testbed::memory_under_traffic(ports, options.seconds);
   std::cout << std::setprecision(1) << "memory, " << ports << " ports, " << options.seconds
             << " s of traffic: " << static_cast<double>(facts.own_kib()) / 1024
             << " MiB of its own (RssAnon " << facts.anonymous_kib << " KiB + RssFile "
             << facts.file_kib << " KiB; guests' RssShmem " << facts.shared_kib << " KiB)";
-  const bool small = say(kSanitized || facts.own_kib() < kMostKib, "64 MiB");
+  const bool small = testbed::say(kSanitized || facts.own_kib() < kMostKib, "64 MiB");
   const bool humble = facts.huge_kib == 0 && (facts.user == 0 || facts.capabilities == 0);
   std::cout << "  user " << facts.user << ", capabilities 0x" << std::hex << facts.capabilities
             << std::dec << ", hugepages " << facts.huge_kib << " KiB";
-  return say(humble, "no capability, no hugepage") && small;
+  return testbed::say(humble, "no capability, no hugepage") && small;
 }
 
 bool throughput(const Options& options) {
@@ -52,45 +45,25 @@ bool throughput(const Options& options) {
             << ", median of " << result.ratios.size() << " pairs (" << result.ratios.front()
             << " to " << result.ratios.back() << "), " << result.median_rate / 1e6
             << " million frames a second";
-  return say(options.untimed || result.median() >= kLeastRatio, "at least 0.97");
+  return testbed::say(options.untimed || result.median() >= kLeastRatio, "at least 0.97");
 }
 
-int measure(int argc, char** argv) {
-  Options options;
-  po::options_description description(
-      "switch_footprint measures what a switchd of its own costs: memory and "
-      "rights.\n"
-      "Options");
-  description.add_options()("help,h", "this text")(
-      "seconds", po::value(&options.seconds)->default_value(options.seconds),
-      "of traffic before memory is looked at")(
-      "rounds", po::value(&options.rounds)->default_value(options.rounds),
-      "pairs of rounds as root and as nobody")("untimed", po::bool_switch(&options.untimed),
-                                               "times and rates are printed and not judged");
-  po::variables_map values;
-  po::store(po::parse_command_line(argc, argv, description), values);
-  po::notify(values);
-  if (values.count("help") != 0) {
-    std::cout << description;
-    return 0;
-  }
-  if (options.rounds == 0) throw po::error("--rounds: 1 at least");
+bool measure(const Options& options) {
+  if (options.rounds == 0) throw testbed::po::error("--rounds: 1 at least");
   std::cout << std::fixed;
   bool good = throughput(options);
   for (const unsigned ports : {2u, 64u}) good &= memory(ports, options);
-  return good ? 0 : 1;
+  return good;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return measure(argc, argv);
-  } catch (const po::error& error) {
-    std::cerr << "switch_footprint: " << error.what() << "; see --help\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "switch_footprint: " << error.what() << "\n";
-    return 1;
-  }
+  Options options;
+  testbed::Program program("switch_footprint",
+                           "measures what a switchd of its own costs: memory and rights.");
+  program.option("seconds", options.seconds, "of traffic before memory is looked at");
+  program.option("rounds", options.rounds, "pairs of rounds as root and as nobody");
+  program.untimed_option(options.untimed, "times and rates are");
+  return program.run(argc, argv, [&] { return measure(options); });
 }

@@ -8,8 +8,8 @@
 #include <string>
 #include <thread>
 
-#include "footprint/process_facts.h"
 #include "lib/crowd.h"
+#include "lib/process_facts.h"
 #include "lib/switch_process.h"
 
 namespace testbed {

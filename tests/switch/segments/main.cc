@@ -1,14 +1,12 @@
 // switch_segments: see segments.h. Exit status: 0 within the bound, 1 not, 2 bad options.
 #include <algorithm>
-#include <boost/program_options.hpp>
 #include <iomanip>
 #include <iostream>
 
+#include "lib/program.h"
 #include "segments/segments.h"
 
 namespace {
-
-namespace po = boost::program_options;
 
 constexpr double kMostRatio = 1.25;
 
@@ -20,25 +18,8 @@ double median(const std::vector<testbed::SegmentRound>& rounds, Get get) {
   return values[values.size() / 2];
 }
 
-int measure(int argc, char** argv) {
-  testbed::SegmentOptions options;
-  po::options_description description(
-      "switch_segments measures TCP segments of 64 KiB from guest to guest through a switchd of "
-      "its own,\nbeside a bare loop that copies between the same buffers.\nOptions");
-  description.add_options()("help,h", "this text")(
-      "seconds", po::value(&options.seconds)->default_value(options.seconds), "of each round")(
-      "rounds", po::value(&options.rounds)->default_value(options.rounds), "pairs of rounds")(
-      "receive-buffer", po::value(&options.receive_buffer)->default_value(options.receive_buffer),
-      "bytes of each of the receiver's mergeable buffers")("untimed", po::bool_switch(),
-                                                           "the ratio is printed and not judged");
-  po::variables_map values;
-  po::store(po::parse_command_line(argc, argv, description), values);
-  po::notify(values);
-  if (values.count("help") != 0) {
-    std::cout << description;
-    return 0;
-  }
-  if (options.rounds == 0) throw po::error("--rounds: 1 at least");
+bool measure(const testbed::SegmentOptions& options, bool timed) {
+  if (options.rounds == 0) throw testbed::po::error("--rounds: 1 at least");
   const auto rounds = testbed::measure_segments(options);
   const double ratio = median(rounds, [](const auto& round) { return round.ratio(); });
   std::cout << std::fixed << std::setprecision(0) << "cycles a segment: switch "
@@ -51,19 +32,21 @@ int measure(int argc, char** argv) {
             << " GB/s, of the segments taken "
             << 100 * median(rounds, [](const auto& round) { return round.lost; })
             << " % found no buffer\n";
-  return values["untimed"].as<bool>() || ratio <= kMostRatio ? 0 : 1;
+  return !timed || ratio <= kMostRatio;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return measure(argc, argv);
-  } catch (const po::error& error) {
-    std::cerr << "switch_segments: " << error.what() << "; see --help\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "switch_segments: " << error.what() << "\n";
-    return 1;
-  }
+  testbed::SegmentOptions options;
+  bool untimed = false;
+  testbed::Program program("switch_segments",
+                           "measures TCP segments of 64 KiB from guest to guest through a switchd "
+                           "of its own,\nbeside a bare loop that copies between the same buffers.");
+  program.option("seconds", options.seconds, "of each round");
+  program.option("rounds", options.rounds, "pairs of rounds");
+  program.option("receive-buffer", options.receive_buffer,
+                 "bytes of each of the receiver's mergeable buffers");
+  program.untimed_option(untimed, "the ratio is");
+  return program.run(argc, argv, [&] { return measure(options, !untimed); });
 }

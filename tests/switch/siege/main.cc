@@ -1,13 +1,11 @@
 // door_siege: see siege.h. Exit status: 0 within the bounds, 1 not, 2 bad options.
-#include <boost/program_options.hpp>
 #include <iomanip>
 #include <iostream>
 
+#include "lib/program.h"
 #include "siege/siege.h"
 
 namespace {
-
-namespace po = boost::program_options;
 
 constexpr double kMostRatio = 2;
 constexpr double kMostMilliseconds = 200;
@@ -35,36 +33,21 @@ bool judge(const testbed::SiegeResult& result, bool timed) {
   return result.problems.empty() && result.attacked && (in_time || !timed);
 }
 
-int siege(int argc, char** argv) {
-  testbed::SiegeOptions options;
-  po::options_description description(
-      "door_siege times how long a guest takes to attach while eight VMMs besiege the doors of\n"
-      "eight other ports. Options");
-  description.add_options()("help,h", "this text")(
-      "attaches", po::value(&options.attaches)->default_value(options.attaches),
-      "how many in quiet, and how many under siege; 2 at least")(
-      "untimed", po::bool_switch(), "times are printed and not judged");
-  po::variables_map values;
-  po::store(po::parse_command_line(argc, argv, description), values);
-  po::notify(values);
-  if (values.count("help") != 0) {
-    std::cout << description;
-    return 0;
-  }
-  if (options.attaches < 2) throw po::error("--attaches: 2 at least");
-  return judge(testbed::besiege(options, std::cerr), !values["untimed"].as<bool>()) ? 0 : 1;
+bool siege(const testbed::SiegeOptions& options, bool timed) {
+  if (options.attaches < 2) throw testbed::po::error("--attaches: 2 at least");
+  return judge(testbed::besiege(options, std::cerr), timed);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return siege(argc, argv);
-  } catch (const po::error& error) {
-    std::cerr << "door_siege: " << error.what() << "; see --help\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "door_siege: " << error.what() << "\n";
-    return 1;
-  }
+  testbed::SiegeOptions options;
+  bool untimed = false;
+  testbed::Program program("door_siege",
+                           "times how long a guest takes to attach while eight VMMs besiege the "
+                           "doors of\neight other ports.");
+  program.option("attaches", options.attaches,
+                 "how many in quiet, and how many under siege; 2 at least");
+  program.untimed_option(untimed);
+  return program.run(argc, argv, [&] { return siege(options, !untimed); });
 }

@@ -1,7 +1,8 @@
-#include "footprint/process_facts.h"
+#include "lib/process_facts.h"
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -24,6 +25,13 @@ uint64_t number_of(const std::string& status, const std::string& name, int base 
   return std::stoull(status.substr(at + name.size() + 2), nullptr, base);
 }
 
+uint64_t descriptors_of(pid_t pid) {
+  std::error_code error;
+  const std::filesystem::directory_iterator open("/proc/" + std::to_string(pid) + "/fd", error);
+  if (error) throw TestbedError("the descriptors of " + std::to_string(pid) + " cannot be seen");
+  return static_cast<uint64_t>(std::distance(begin(open), end(open)));
+}
+
 }  // namespace
 
 ProcessFacts facts_of(pid_t pid) {
@@ -33,6 +41,8 @@ ProcessFacts facts_of(pid_t pid) {
   facts.file_kib = number_of(status, "RssFile");
   facts.shared_kib = number_of(status, "RssShmem");
   facts.huge_kib = number_of(status, "HugetlbPages");
+  facts.threads = number_of(status, "Threads");
+  facts.descriptors = descriptors_of(pid);
   facts.capabilities = number_of(status, "CapEff", 16) | number_of(status, "CapPrm", 16);
   facts.user = static_cast<int64_t>(number_of(status, "Uid"));
   return facts;
