@@ -113,6 +113,7 @@ bool is_port_name(const std::string& name) {
 void check_port(const PortConfig& port, const Identity& identity) {
   check_length(port.settings.socket, port.origin_of("socket"));
   const vhost::SocketAccess& access = port.settings.access;
+  if (access.connection == vhost::ConnectionMode::client) return;  // the VMM's socket
   if (access.owner && !identity.may_own(*access.owner)) {
     throw ConfigError(port.origin_of("socket_owner"),
                       "a switch that runs as user " + std::to_string(identity.uid) +

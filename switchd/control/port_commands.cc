@@ -15,6 +15,8 @@ const char* state_name(datapath::PortState state) {
   switch (state) {
     case datapath::PortState::listening:
       return "listening";
+    case datapath::PortState::connecting:
+      return "connecting";
     case datapath::PortState::connected:
       return "connected";
     case datapath::PortState::attached:

@@ -45,6 +45,19 @@ void set_queues(PortConfig& port, const Value& value) {
   port.settings.queues = static_cast<uint16_t>(value.integer(1, vhost::kMaxQueuePairs));
 }
 
+void set_connection(PortConfig& port, const Value& value) {
+  const std::string& mode = value.text();
+  if (mode != "server" && mode != "client") {
+    value.fail("'" + mode + "' is no mode; write \"server\" or \"client\"");
+  }
+  port.settings.access.connection =
+      mode == "client" ? vhost::ConnectionMode::client : vhost::ConnectionMode::server;
+}
+
+const char* connection_name(vhost::ConnectionMode mode) {
+  return mode == vhost::ConnectionMode::client ? "client" : "server";
+}
+
 void set_mode(PortConfig& port, const Value& value) {
   port.settings.access.mode = value.mode();
 }
@@ -109,12 +122,17 @@ json static_macs_json(const PortConfig& port) {
   return macs;
 }
 
-constexpr std::array<PortSettingRow, 12> kRows = {{
+constexpr std::array<PortSettingRow, 13> kRows = {{
     {"name", ValueKind::text, "NAME", "unique on this switch", set_name,
      [](const PortConfig& port) { return json(port.settings.name); }},
     {"socket", ValueKind::text, "PATH",
-     "where the VMM connects; socket_dir/NAME.sock when not given", set_socket,
+     "where the VMM connects, or listens; socket_dir/NAME.sock when not given", set_socket,
      [](const PortConfig& port) { return json(port.settings.socket.string()); }},
+    {"mode", ValueKind::text, "server|client",
+     "server (the default): the VMM connects to the socket; client: the VMM listens on it and the "
+     "switch connects, again and again",
+     set_connection,
+     [](const PortConfig& port) { return json(connection_name(port.settings.access.connection)); }},
     {"isolated", ValueKind::boolean, "true|false", "reaches only ports that are not isolated",
      set_isolated, [](const PortConfig& port) { return json(port.settings.rules.isolated); }},
     {"mac_limit", ValueKind::integer, "N",

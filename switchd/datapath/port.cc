@@ -34,12 +34,15 @@ vhost::EndpointObserver Port::observer() {
   observer.door.disconnected = [this](const std::string& reason, bool faulty) {
     vmm_.reset();
     const bool known = state_ == PortState::faulted;
-    state_ = faulty || known ? PortState::faulted : PortState::listening;
+    state_ = faulty || known ? PortState::faulted : vacant();
     if (!known) reason_ = reason;
     report_(Event::Kind::vmm_disconnected, reason);
   };
   observer.door.refused = [this](const std::string& reason) {
     report_(Event::Kind::vmm_refused, reason);
+  };
+  observer.door.unreachable = [this](const std::string& reason) {
+    if (state_ == PortState::connecting) reason_ = reason;
   };
   observer.attached = [this](uint64_t features) {
     features_ = features;
@@ -50,12 +53,18 @@ vhost::EndpointObserver Port::observer() {
   observer.detached = [this] {
     features_ = 0;
     if (state_ == PortState::attached) {
-      state_ = vmm_ ? PortState::connected : PortState::listening;
+      state_ = vmm_ ? PortState::connected : vacant();
     }
     report_(Event::Kind::guest_detached, {});
   };
   observer.faulted = [this](const std::string& reason) { fault(reason); };
   return observer;
+}
+
+// The state of a port that has no VMM.
+PortState Port::vacant() const {
+  const bool client = settings_.access.connection == vhost::ConnectionMode::client;
+  return client ? PortState::connecting : PortState::listening;
 }
 
 void Port::fault(const std::string& reason) {

@@ -1,8 +1,9 @@
 // One port as the operator sees it: its settings, its endpoint, its state and why.
 //
-// State: listening -> connected (a VMM is served) -> attached (its driver runs) and back. A VMM
-// that broke a rule leaves the port faulted, with the reason, until the next one connects; a ring
-// or memory found unusable faults it until the driver sets it up anew.
+// State: listening (or connecting, where the VMM listens) -> connected (a VMM is served) ->
+// attached (its driver runs) and back. A VMM that broke a rule leaves the port faulted, with the
+// reason, until the next one connects; a ring or memory found unusable faults it until the driver
+// sets it up anew.
 //
 // Threads: main.
 #pragma once
@@ -43,6 +44,7 @@ class Port {
 
  private:
   vhost::EndpointObserver observer();
+  PortState vacant() const;
   void fault(const std::string& reason);
   template <typename Ring>
   void check(const char* kind, std::span<const Ring> rings);
@@ -51,7 +53,7 @@ class Port {
   const uint16_t index_;
   const PortSettings settings_;
   Report report_;
-  PortState state_ = PortState::listening;
+  PortState state_ = vacant();
   std::string reason_;
   std::optional<vhost::door::PeerCredentials> vmm_;
   uint64_t features_ = 0;

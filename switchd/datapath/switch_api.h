@@ -43,12 +43,13 @@ struct PortSettings {
   bool operator==(const PortSettings&) const = default;
 };
 
-enum class PortState { listening, connected, attached, faulted };
+enum class PortState { listening, connecting, connected, attached, faulted };
 
 struct PortInfo {
   PortSettings settings;
   PortState state = PortState::listening;
-  std::string reason;  // why it is faulted, or why the last VMM went; may be empty
+  // Why it is faulted, why there is no VMM to connect to, or why the last VMM went; may be empty.
+  std::string reason;
   std::optional<pid_t> vmm_pid;
   std::optional<uid_t> vmm_uid;
   uint64_t features = 0;        // negotiated virtio features, 0 when not attached

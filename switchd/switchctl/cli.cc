@@ -20,12 +20,13 @@ constexpr std::array<CommandRow, 12> kRows = {{
     {"port list", "", "all ports", port_list},
     {"port show", "NAME [--messages]", "one port, its counters, its protocol history", port_show},
     {"port add",
-     "NAME [--socket-path PATH] [--isolated] [--mac-limit N] [--mtu N] [--queues N] [--mode MODE] "
-     "[--owner "
-     "USER] "
-     "[--group GROUP] [--allow-uid USER]... [--allow-gid GROUP]... [--static-mac MAC]... "
+     "NAME [--socket-path PATH] [--client] [--isolated] [--mac-limit N] [--mtu N] [--queues N] "
+     "[--mode MODE] "
+     "[--owner USER] [--group GROUP] [--allow-uid USER]... [--allow-gid GROUP]... [--static-mac "
+     "MAC]... "
      "[--transient]",
-     "add a port; it is there again after a restart unless transient", port_add},
+     "add a port (--client: the VMM listens); it is there again after a restart unless transient",
+     port_add},
     {"port remove", "NAME [--force]", "remove a port, with a guest attached only by force",
      port_remove},
     {"mac list", "[--port NAME]", "the MAC table", mac_list},

@@ -39,10 +39,10 @@ void print_counters(const json& counters, std::ostream& out) {
 void print_port(const json& port, std::ostream& out) {
   Table table({});
   for (const char* key :
-       {"name",         "state",        "reason",     "socket",         "socket_mode",
-        "socket_owner", "socket_group", "allow_uid",  "allow_gid",      "isolated",
-        "mac_limit",    "mtu",          "queues",     "running_queues", "macs",
-        "vmm_pid",      "vmm_uid",      "worker_cpu", "origin",         "features"}) {
+       {"name",         "state",        "reason",         "socket",    "mode",     "socket_mode",
+        "socket_owner", "socket_group", "allow_uid",      "allow_gid", "isolated", "mac_limit",
+        "mtu",          "queues",       "running_queues", "macs",      "vmm_pid",  "vmm_uid",
+        "worker_cpu",   "origin",       "features"}) {
     table.add({key, cell(port.at(key))});
   }
   table.add({"", cell(port.at("feature_names"))});
@@ -68,6 +68,7 @@ po::options_description add_options() {
   po::options_description options;
   options.add_options()                                //
       ("socket-path", po::value<std::string>())        //
+      ("client", po::bool_switch())                    //
       ("isolated", po::bool_switch())                  //
       ("mac-limit", po::value<uint32_t>())             //
       ("mtu", po::value<uint16_t>())                   //
@@ -103,6 +104,7 @@ void port_show(Invocation& invocation) {
 void port_add(Invocation& invocation) {
   const auto variables = invocation.parse(add_options(), {"NAME"});
   json params = {{"name", variables["NAME"].as<std::string>()},
+                 {"mode", variables["client"].as<bool>() ? "client" : "server"},
                  {"isolated", variables["isolated"].as<bool>()},
                  {"transient", variables["transient"].as<bool>()}};
   if (variables.count("socket-path") != 0) {
@@ -121,7 +123,8 @@ void port_add(Invocation& invocation) {
   copy_list_if_given(variables, "static-mac", "static_macs", params);
   const json result = invocation.call("port.add", params);
   if (!invocation.print_json(result)) {
-    invocation.out() << "port " << cell(result.at("name")) << " listens on "
+    invocation.out() << "port " << cell(result.at("name"))
+                     << (result.at("mode") == "client" ? " connects to " : " listens on ")
                      << cell(result.at("socket")) << "\n";
   }
 }

@@ -3,17 +3,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <optional>
-#include <system_error>
 #include <utility>
 
+#include "vhost/door/connector.h"
 #include "vhost/door/disposer.h"
+#include "vhost/door/listener.h"
 #include "vhost/door/rate.h"
 #include "vhost/door/session.h"
 
@@ -21,15 +20,6 @@ namespace vhost::door {
 namespace {
 
 using boost::asio::posix::stream_descriptor;
-
-PeerCredentials credentials_of(int fd) {
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    throw std::system_error(errno, std::generic_category(), "SO_PEERCRED");
-  }
-  return {peer.pid, peer.uid, peer.gid};
-}
 
 // Reads and drops what is there; true at the end of the stream.
 bool drained(int fd) {
@@ -47,9 +37,8 @@ class Door::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(boost::asio::io_context& loop, DoorSettings settings, DoorObserver observer,
        const DoorLimits& limits);
-  ~Impl() { listener_.release(); }  // the file closes its own descriptor
 
-  void open() { await_vmm(); }
+  void open() { entrance_->open(); }
   void close();
   bool expects_connection() noexcept { return expected_.exchange(false); }
   void backend_released();
@@ -58,39 +47,24 @@ class Door::Impl : public std::enable_shared_from_this<Impl> {
   bool vmm_connected() const noexcept { return session_ != nullptr; }
 
  private:
-  void await_vmm();
-  void pause_until(Clock::time_point when);
-  void accept_one();
-  void greet(Visitor visitor);
-  void admit(Visitor visitor);
+  std::shared_ptr<Entrance> make_entrance();
+  bool admit(Visitor visitor);
   void turn_away(Visitor visitor, const std::string& why);
   void refuse(const PeerCredentials& peer, const std::string& why);
   bool stuck();
-  void serve(Visitor visitor);
+  void unreachable(const std::string& why, bool refused);
+  bool serve(Visitor visitor);
   void serve_next();
   void on_ended(UniqueFd backend, const std::string& reason, bool fault);
   void await_backend_close();
-
-  // A handler that does nothing once the door is gone or its operation was cancelled.
-  template <typename Step>
-  auto handler(Step step) {
-    return [weak = weak_from_this(), step](const boost::system::error_code& error) {
-      const auto self = weak.lock();
-      if (self && !error) step(*self);
-    };
-  }
 
   boost::asio::io_context& loop_;
   DoorSettings settings_;
   DoorObserver observer_;
   DoorLimits limits_;
-  SocketFile file_;
-  stream_descriptor listener_;
-  boost::asio::steady_timer admission_timer_;
-  SlidingWindow admissions_;
-  SlidingWindow refusals_;
   TokenBucket pace_;
   Disposer disposer_;
+  std::shared_ptr<Entrance> entrance_;
   WaitingPlace waiting_;
   bool told_stuck_ = false;
   MessageHistory history_;
@@ -107,14 +81,10 @@ Door::Impl::Impl(boost::asio::io_context& loop, DoorSettings settings, DoorObser
       settings_(std::move(settings)),
       observer_(std::move(observer)),
       limits_(limits),
-      file_(settings_.port_name, settings_.public_socket, settings_.access, limits_.backlog),
-      listener_(loop, file_.fd()),
-      admission_timer_(loop),
-      admissions_(limits_.admissions_per_second),
-      refusals_(limits_.refusals_per_second),
       pace_(limits_.message_burst +
                 limits_.message_burst_per_ring * 2 * static_cast<int>(settings_.queue_pairs),
             limits_.messages_per_second),
+      entrance_(make_entrance()),
       waiting_(loop, limits_.turn_timeout, disposer_),
       closing_(loop) {}
 
@@ -126,14 +96,18 @@ void Door::Impl::close() {
 
 // --- Admission.
 
-// While the rate is used up nothing is accepted: connections wait in the kernel's short backlog,
-// cost nothing here, and come in by turns. Closing them instead would cost an accept each, at a
-// rate the peer chooses, and would turn a VMM away that merely comes at a bad moment.
-void Door::Impl::await_vmm() {
-  const auto when = std::max(admissions_.next(), refusals_.next());
-  if (when > Clock::now()) return pause_until(when);
-  listener_.async_wait(stream_descriptor::wait_read,
-                       handler([](Impl& self) { self.accept_one(); }));
+std::shared_ptr<Entrance> Door::Impl::make_entrance() {
+  EntranceHost host{
+      [this](Visitor visitor) { return admit(std::move(visitor)); },
+      [this](Visitor visitor, const std::string& why) { turn_away(std::move(visitor), why); },
+      [this] { return stuck(); },
+      [this](const std::string& why, bool refused) { unreachable(why, refused); }};
+  if (settings_.access.connection == ConnectionMode::client) {
+    return std::make_shared<Connector>(loop_, settings_.public_socket, settings_.access, limits_,
+                                       disposer_, std::move(host));
+  }
+  return std::make_shared<Listener>(loop_, settings_.port_name, settings_.public_socket,
+                                    settings_.access, limits_, std::move(host));
 }
 
 // What earlier VMMs have left behind will not close (disposer.h): theirs is the port that waits.
@@ -143,37 +117,13 @@ bool Door::Impl::stuck() {
   return told_stuck_ = now;
 }
 
-void Door::Impl::pause_until(Clock::time_point when) {
-  admission_timer_.expires_at(when);
-  admission_timer_.async_wait(handler([](Impl& self) { self.await_vmm(); }));
+void Door::Impl::unreachable(const std::string& why, bool refused) {
+  history_.add(refused ? "refused" : "unreachable", why);
+  if (observer_.unreachable) observer_.unreachable(why);
+  if (refused && observer_.refused) observer_.refused(why);
 }
 
-void Door::Impl::accept_one() {
-  if (stuck()) return pause_until(Clock::now() + limits_.accept_pause);
-  UniqueFd fd(::accept4(file_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd) {
-    const bool nobody = errno == EAGAIN || errno == ECONNABORTED || errno == EINTR;
-    return nobody ? await_vmm() : pause_until(Clock::now() + limits_.accept_pause);
-  }
-  try {
-    const PeerCredentials peer = credentials_of(fd.get());
-    greet({std::move(fd), peer});
-  } catch (const std::exception& error) {
-    refuse({}, error.what());
-  }
-  await_vmm();
-}
-
-void Door::Impl::greet(Visitor visitor) {
-  if (settings_.access.admits(visitor.peer.uid, visitor.peer.gid)) {
-    admissions_.count(Clock::now());
-    return admit(std::move(visitor));
-  }
-  refusals_.count(Clock::now());
-  turn_away(std::move(visitor), "neither its user nor its group is in allow_uid or allow_gid");
-}
-
-void Door::Impl::admit(Visitor visitor) {
+bool Door::Impl::admit(Visitor visitor) {
   if (!session_ && !releasing_) return serve(std::move(visitor));
   const bool waits = waiting_.offer(visitor, [weak = weak_from_this()] {
     const auto self = weak.lock();
@@ -181,8 +131,10 @@ void Door::Impl::admit(Visitor visitor) {
     if (!late) return;
     self->turn_away(std::move(*late), "waited too long for its turn, another VMM is being served");
   });
-  if (waits) return;
-  turn_away(std::move(visitor), "one VMM is being served and another one waits already");
+  if (!waits) {
+    turn_away(std::move(visitor), "one VMM is being served and another one waits already");
+  }
+  return waits;
 }
 
 void Door::Impl::turn_away(Visitor visitor, const std::string& why) {
@@ -196,7 +148,7 @@ void Door::Impl::refuse(const PeerCredentials& peer, const std::string& why) {
   if (observer_.refused) observer_.refused(reason);
 }
 
-void Door::Impl::serve(Visitor visitor) {
+bool Door::Impl::serve(Visitor visitor) {
   expected_ = true;  // rte_vhost may ask before connect() has returned
   try {
     UniqueFd backend = connect_unix(settings_.private_socket);
@@ -210,16 +162,19 @@ void Door::Impl::serve(Visitor visitor) {
         });
   } catch (const std::exception& error) {
     expected_ = false;
-    return turn_away(std::move(visitor),
-                     std::string("the vhost library cannot be reached: ") + error.what());
+    turn_away(std::move(visitor),
+              std::string("the vhost library cannot be reached: ") + error.what());
+    return false;
   }
   history_.add("connected", describe(visitor.peer));
   session_->start();
   if (observer_.connected) observer_.connected(visitor.peer);
+  return true;
 }
 
 void Door::Impl::serve_next() {
-  if (auto visitor = waiting_.take()) serve(std::move(*visitor));
+  auto visitor = waiting_.take();
+  if (!visitor || !serve(std::move(*visitor))) entrance_->vacant();
 }
 
 // --- The end of a connection.
@@ -240,7 +195,7 @@ void Door::Impl::on_ended(UniqueFd backend, const std::string& reason, bool faul
 // rte_vhost says backend_released() for every connection that it told of. One that it closed
 // without telling (no room for another device) is known by its end while still expected.
 void Door::Impl::await_backend_close() {
-  closing_.async_wait(stream_descriptor::wait_read, handler([](Impl& self) {
+  closing_.async_wait(stream_descriptor::wait_read, while_alive(weak_from_this(), [](Impl& self) {
                         if (!self.closing_.is_open()) return;
                         if (!drained(self.closing_.native_handle()))
                           return self.await_backend_close();

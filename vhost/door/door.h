@@ -2,7 +2,8 @@
 //
 // Theory of operation. rte_vhost reads every socket on one thread with blocking reads and owns its
 // listening sockets without mode, peer check or take-over of a stale path. So the door listens on
-// the port's public socket, admits one VMM at a time, collects each vhost-user message whole,
+// the port's public socket (listener.h), or connects to the VMM that listens there (connector.h),
+// admits one VMM at a time, collects each vhost-user message whole,
 // checks it against its own state of the connection, and only then passes it on to rte_vhost over
 // a private connection. Lock-step: one message in flight a VMM; the next is read only when the
 // answer to the last was taken. A VMM that is slow, silent or lying costs its own connection.
@@ -36,7 +37,7 @@ namespace vhost::door {
 
 struct DoorSettings {
   std::string port_name;                 // for messages to people
-  std::filesystem::path public_socket;   // where VMMs connect
+  std::filesystem::path public_socket;   // where VMMs connect, or the VMM listens (access)
   std::filesystem::path private_socket;  // where rte_vhost listens; must exist before a VMM comes
   SocketAccess access;
   uint64_t features = 0;           // virtio and vhost-user feature bits offered, pinned for life
@@ -53,13 +54,15 @@ struct DoorObserver {
   // when the VMM did something out of place (as against closing its socket).
   std::function<void(const std::string& reason, bool fault)> disconnected;
   std::function<void(const std::string& reason)> refused;  // a VMM was turned away at the door
+  // There is no VMM to connect to (client mode); told again only for another reason.
+  std::function<void(const std::string& reason)> unreachable;
 };
 
 class Door {
  public:
   Door(boost::asio::io_context& loop, DoorSettings settings, DoorObserver observer,
        const DoorLimits& limits = {});
-  ~Door();  // closes and unlinks the public socket, drops the VMM
+  ~Door();  // closes and unlinks the public socket if it is the door's, drops the VMM
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 

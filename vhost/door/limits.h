@@ -32,6 +32,9 @@ struct DoorLimits {
   // A memory table counts as so many: rte_vhost maps and unmaps up to 8 files for it, and all ports
   // wait for the one thread that does. A VMM sends one when it starts, and one a memory hotplug.
   int messages_a_memory_table = 50;
+  // Where the VMM listens: the pause between two attempts to connect, which doubles each time.
+  Duration connect_first = std::chrono::milliseconds(10);
+  Duration connect_most = std::chrono::milliseconds(250);
   // While so many descriptors of earlier VMMs will not close, no new one is admitted.
   int stuck_disposals = 2;
   // Pause after an accept(2) that failed for want of descriptors or memory, and while stuck.

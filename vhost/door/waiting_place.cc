@@ -1,10 +1,22 @@
 #include "vhost/door/waiting_place.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace vhost::door {
+
+PeerCredentials credentials_of(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    throw std::system_error(errno, std::generic_category(), "SO_PEERCRED");
+  }
+  return {peer.pid, peer.uid, peer.gid};
+}
 
 std::string describe(const PeerCredentials& peer) {
   return "pid " + std::to_string(peer.pid) + " (uid " + std::to_string(peer.uid) + ", gid " +

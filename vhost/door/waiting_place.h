@@ -26,6 +26,8 @@ struct PeerCredentials {
   gid_t gid = 0;
 };
 
+// Of whoever connected to a unix socket, or listens on it. Throws std::system_error.
+PeerCredentials credentials_of(int socket);
 std::string describe(const PeerCredentials& peer);  // "pid 12 (uid 1000, gid 1000)"
 
 struct Visitor {

@@ -58,6 +58,7 @@ TEST_F(CommandsTest, AddsAPortWithDefaultsAndKeepsIt) {
   const json port = call("port.add", {{"name", "vm1"}});
   EXPECT_EQ(port["socket"], (directory_ / "vm1.sock").string());
   EXPECT_EQ(port["state"], "listening");
+  EXPECT_EQ(port["mode"], "server");
   EXPECT_EQ(port["isolated"], false);
   EXPECT_EQ(port["mac_limit"], 1024);
   EXPECT_EQ(port["mtu"], json());
@@ -91,6 +92,16 @@ TEST_F(CommandsTest, AddsAPortWithEverySetting) {
   EXPECT_EQ(port["origin"], "transient");
   EXPECT_FALSE(kept("vm1"));
   EXPECT_EQ(call("mac.list")["macs"][0]["port"], "vm1");
+}
+
+// The VMM's socket is whose it is: what the switch could give away itself does not matter.
+TEST_F(CommandsTest, AddsAPortWhoseVmmListens) {
+  const json port =
+      call("port.add", {{"name", "vm1"}, {"mode", "client"}, {"socket_owner", getuid() + 1}});
+  EXPECT_EQ(port["mode"], "client");
+  const StateFile kept(state_path_);
+  EXPECT_EQ(kept.ports().at(0).settings.access.connection, vhost::ConnectionMode::client);
+  EXPECT_EQ(kept.ports().at(0).settings.access.owner, getuid() + 1);
 }
 
 TEST_F(CommandsTest, RefusesBadPorts) {

@@ -127,6 +127,7 @@ const Mistake kMistakes[] = {
      "true or false"},
     {"flag_for_number", "[[port]]\nname = 'a'\nmac_limit = true\n",
      "switchd.toml:5: key 'mac_limit'", "whole number"},
+    {"mode", "[[port]]\nname = 'a'\nmode = 'both'\n", "switchd.toml:5: key 'mode'", "\"client\""},
     {"mtu_too_small", "[[port]]\nname = 'a'\nmtu = 1279\n", "switchd.toml:5: key 'mtu'", "1280"},
     {"mtu_too_large", "[[port]]\nname = 'a'\nmtu = 9217\n", "switchd.toml:5: key 'mtu'", "9216"},
     {"no_queues", "[[port]]\nname = 'a'\nqueues = 0\n", "switchd.toml:5: key 'queues'", "1"},

@@ -66,6 +66,11 @@ TEST_F(SwitchctlTest, AddsShowsAndRemovesPorts) {
   EXPECT_EQ(result({"port", "list"})["ports"], json::array());
 }
 
+TEST_F(SwitchctlTest, AddsAPortWhoseVmmListens) {
+  EXPECT_THAT(output({"port", "add", "vm1", "--client"}), HasSubstr("vm1 connects to"));
+  EXPECT_EQ(result({"port", "show", "vm1"})["mode"], "client");
+}
+
 TEST_F(SwitchctlTest, TransientPortsAreNotKept) {
   output({"port", "add", "vm1", "--transient", "--socket-path", "/tmp/x.sock"});
   EXPECT_EQ(result({"port", "show", "vm1"})["origin"], "transient");

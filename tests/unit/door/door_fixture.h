@@ -80,7 +80,8 @@ inline void any_answer(const Header&) {}
 // A VMM: sends what the test says, as one or as pieces.
 class Vmm {
  public:
-  explicit Vmm(const fs::path& socket) : fd_(connect_unix(socket)), reader_(any_answer) {}
+  explicit Vmm(const fs::path& socket) : Vmm(connect_unix(socket)) {}
+  explicit Vmm(UniqueFd connection) : fd_(std::move(connection)), reader_(any_answer) {}
 
   int fd() const { return fd_.get(); }
   void hang_up() { fd_.reset(); }
@@ -236,6 +237,7 @@ class DoorTest : public ::testing::Test {
       faults_.push_back(fault);
     };
     observer.refused = [this](const std::string& reason) { refusals_.push_back(reason); };
+    observer.unreachable = [this](const std::string& reason) { unreachable_.push_back(reason); };
     door_ = std::make_unique<Door>(loop_, settings_, observer, limits_);
     library_->door = door_.get();
   }
@@ -297,6 +299,7 @@ class DoorTest : public ::testing::Test {
   std::vector<std::string> reasons_;
   std::vector<bool> faults_;
   std::vector<std::string> refusals_;
+  std::vector<std::string> unreachable_;
   std::unique_ptr<FakeLibrary> library_;
   std::unique_ptr<Door> door_;
 };
