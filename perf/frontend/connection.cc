@@ -44,7 +44,7 @@ bool worth_a_retry(int error) {
 Connection::Connection(FileDescriptor socket, std::string name, Duration timeout)
     : socket_(std::move(socket)), name_(std::move(name)), timeout_(timeout) {}
 
-Connection Connection::connect(const std::string& path, Duration timeout) {
+Connection Connection::connect(const std::string& path, Duration timeout, Duration retry) {
   const sockaddr_un address = address_of(path);
   const auto deadline = Clock::now() + timeout;
   for (;;) {
@@ -58,25 +58,28 @@ Connection Connection::connect(const std::string& path, Duration timeout) {
     if (Clock::now() >= deadline) {
       throw TimedOut(path + ": nobody listens there (" + std::strerror(error) + ")");
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(retry);
   }
 }
 
-Connection Connection::accept(const std::string& path, Duration timeout) {
-  const sockaddr_un address = address_of(path);
-  FileDescriptor listener = unix_socket();
-  unlink(path.c_str());
-  if (bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-      listen(listener.get(), 1) != 0) {
-    throw Error(path + ": cannot listen: " + std::strerror(errno));
+Listener::Listener(std::string path) : path_(std::move(path)), socket_(unix_socket()) {
+  constexpr int kBacklog = 1;  // a VMM serves one back-end
+  const sockaddr_un address = address_of(path_);
+  unlink(path_.c_str());
+  if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      listen(socket_.get(), kBacklog) != 0) {
+    throw Error(path_ + ": cannot listen: " + std::strerror(errno));
   }
-  pollfd ready{listener.get(), POLLIN, 0};
+}
+
+Connection Listener::accept(Connection::Duration timeout) {
+  pollfd ready{socket_.get(), POLLIN, 0};
   if (poll(&ready, 1, static_cast<int>(timeout.count())) <= 0) {
-    throw TimedOut(path + ": the back-end did not connect");
+    throw TimedOut(path_ + ": the back-end did not connect");
   }
-  FileDescriptor socket(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!socket) throw Error(path + ": accept: " + std::strerror(errno));
-  return Connection(std::move(socket), path, timeout);
+  FileDescriptor socket(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket) throw Error(path_ + ": accept: " + std::strerror(errno));
+  return Connection(std::move(socket), path_, timeout);
 }
 
 void Connection::fail(const std::string& what) const {

@@ -30,11 +30,11 @@ class Connection {
   using Clock = std::chrono::steady_clock;
   using Duration = std::chrono::milliseconds;
   static constexpr Duration kDefaultTimeout{10'000};
+  static constexpr Duration kDefaultRetry{5};
 
-  // Retries while nobody listens, until the timeout is over.
-  static Connection connect(const std::string& path, Duration timeout = kDefaultTimeout);
-  // The back-end connects to us (its client mode). A socket file at `path` is replaced.
-  static Connection accept(const std::string& path, Duration timeout = kDefaultTimeout);
+  // Tries again each `retry` while nobody listens, until the timeout is over.
+  static Connection connect(const std::string& path, Duration timeout = kDefaultTimeout,
+                            Duration retry = kDefaultRetry);
   explicit Connection(FileDescriptor socket, std::string name, Duration timeout = kDefaultTimeout);
 
   void acknowledged(bool wanted) { acknowledged_ = wanted; }
@@ -86,6 +86,20 @@ class Connection {
   std::string name_;
   Duration timeout_;
   bool acknowledged_ = false;
+};
+
+// A VMM's own socket, to which the back-end connects (its client mode).
+class Listener {
+ public:
+  // Whatever is at `path` is replaced. It stays when the listener goes, as a VMM that is killed
+  // leaves it.
+  explicit Listener(std::string path);
+
+  Connection accept(Connection::Duration timeout = Connection::kDefaultTimeout);
+
+ private:
+  std::string path_;
+  FileDescriptor socket_;
 };
 
 template <typename T>

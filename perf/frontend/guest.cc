@@ -34,8 +34,9 @@ void Guest::start() {
 }
 
 void Guest::connect() {
-  connection_ = options_.listen ? Connection::accept(options_.socket, options_.timeout)
-                                : Connection::connect(options_.socket, options_.timeout);
+  if (options_.listen && !listener_) listener_.emplace(options_.socket);
+  connection_ = listener_ ? listener_->accept(options_.timeout)
+                          : Connection::connect(options_.socket, options_.timeout, options_.retry);
   offered_ = 0;
 }
 
@@ -129,10 +130,19 @@ std::vector<uint32_t> Guest::stop() {
   return bases;
 }
 
+void Guest::next_driver(uint64_t features) {
+  options_.features = features;
+  reset_rings();
+  acknowledge(offered_);
+}
+
 void Guest::disconnect(bool reset) {
   connection_.reset();
   offered_ = 0;
-  if (!reset) return;
+  if (reset) reset_rings();
+}
+
+void Guest::reset_rings() {
   for (SplitRing& ring : rings_) ring.reset();
   for (auto& queue : transmit_) queue.reset();
   for (auto& queue : receive_) queue.reset();

@@ -35,9 +35,10 @@ enum class RingBase { used_index, available_index };
 
 struct GuestOptions {
   std::string socket;
-  bool listen = false;  // the back-end connects to us
+  bool listen = false;  // the back-end connects to us, on a socket that stays from then on
   MessageOrder order = MessageOrder::cloud_hypervisor;
   std::chrono::milliseconds timeout = Connection::kDefaultTimeout;
+  std::chrono::milliseconds retry = Connection::kDefaultRetry;  // while nobody listens
   // Acknowledged where offered; start() fails when a required one is not.
   uint64_t features = feature::kVersion1 | feature::kMergeable | feature::kIndirect |
                       feature::kEventIndex | feature::kAnyLayout | feature::kProtocolFeatures;
@@ -62,6 +63,10 @@ class Guest {
   // The driver resets its device: every ring is disabled and stopped; where each stood. The
   // connection stays, start() brings the rings up on it again.
   std::vector<uint32_t> stop();
+  // Another driver takes the device on the same connection (the firmware's and then the system's, a
+  // kernel started by kexec): the rings begin from nothing, with what it acknowledges. REQUIRES:
+  // stop() before; start() follows.
+  void next_driver(uint64_t features);
   // The VMM is gone. After that start() connects anew: with rings as they stand (the back-end was
   // restarted under a running guest), or from nothing when reset is set (the guest rebooted).
   void disconnect(bool reset = false);
@@ -99,12 +104,14 @@ class Guest {
   void negotiate_as_qemu();
   void negotiate_as_cloud_hypervisor();
   void acknowledge(uint64_t offered);
+  void reset_rings();
 
   GuestOptions options_;
   GuestMemory memory_;
   std::vector<SplitRing> rings_;
   std::vector<std::unique_ptr<TransmitQueue>> transmit_;
   std::vector<std::unique_ptr<ReceiveQueue>> receive_;
+  std::optional<Listener> listener_;
   std::optional<Connection> connection_;
   uint64_t offered_ = 0;
   uint64_t features_ = 0;

@@ -49,7 +49,9 @@ std::string name_of(const FrameHead& head) {
 // The library acknowledges a guest's last message before it starts the device, and the door answers
 // some messages by itself. One that the library has to acknowledge, and an answer after it, come
 // after both.
-static void await_rings(frontend::Guest& guest) {
+static void bring_up(frontend::Guest& guest) {
+  guest.start();
+  guest.receive();  // posts the buffers, if the ring is new
   guest.connection().set_owner();
   guest.connection().get_features();
 }
@@ -59,20 +61,20 @@ Station& Crowd::add(const std::string& port, frontend::GuestOptions options) {
   auto station = std::make_unique<Station>(options);
   station->number = static_cast<uint16_t>(stations_.size());
   station->port = port;
-  station->guest.start();
-  station->guest.receive();  // posts the buffers
-  await_rings(station->guest);
+  bring_up(station->guest);
   stations_.push_back(std::move(station));
   for (auto& row : books_) row.resize(stations_.size());
   books_.emplace_back(stations_.size());
   return *stations_.back();
 }
 
+void Crowd::start(uint16_t station) {
+  bring_up(at(station).guest);
+}
+
 void Crowd::reconnect(uint16_t station) {
-  frontend::Guest& guest = at(station).guest;
-  guest.disconnect();
-  guest.start();
-  await_rings(guest);
+  at(station).guest.disconnect();
+  bring_up(at(station).guest);
 }
 
 void Crowd::problem(const std::string& text) {
@@ -231,7 +233,8 @@ std::string Crowd::fault_in(Station& receiver, const frontend::ReceivedFrame& fr
   frontend::NetHeader wanted;
   if (receiver.guest.header_size() == frontend::kLongHeader) wanted.num_buffers = frame.buffers;
   if (!(frame.header == wanted)) return "has a header that promises an offload";
-  if (count <= books_[head.source][receiver.number].last) return "is out of order or comes twice";
+  const bool again = count <= books_[head.source][receiver.number].last;
+  if (again && !repeats_expected_) return "is out of order or comes twice";
   return {};
 }
 
@@ -240,8 +243,10 @@ void Crowd::check(Station& receiver, const frontend::ReceivedFrame& frame) {
   const std::string fault = fault_in(receiver, frame, head);
   if (!fault.empty()) return problem(receiver.port + ": " + name_of(head) + " " + fault);
   PairBook& book = books_[head.source][receiver.number];
+  const uint64_t count = head.sequence >> kSizeBits;
+  if (count <= book.last) return;  // a repeat
   ++book.received;
-  book.last = head.sequence >> kSizeBits;
+  book.last = count;
 }
 
 void Crowd::settle() {
@@ -272,6 +277,7 @@ void Crowd::accept_losses() {
   for (auto& row : books_) {
     for (PairBook& book : row) book.lost = book.sent - book.received;
   }
+  for (auto& station : stations_) station->reserved = 0;
 }
 
 uint64_t Crowd::received(uint16_t station) const {

@@ -76,8 +76,11 @@ class Crowd {
   void settle();
   // Until every copy that ought to arrive did, and nothing more.
   void settle_whole();
-  // What has not arrived so far is accounted for.
+  // What has not arrived so far is accounted for. REQUIRES: settle() before.
   void accept_losses();
+  // A switch that was killed in the middle of a turn may not have given back what it had delivered:
+  // the next one delivers that once more. Until called with false, such frames are taken once.
+  void expect_repeats(bool expected) { repeats_expected_ = expected; }
 
   const PairBook& pair(uint16_t from, uint16_t to) const { return books_.at(from).at(to); }
   uint64_t received(uint16_t station) const;
@@ -85,6 +88,8 @@ class Crowd {
   void problem(const std::string& text);
   // The switch was restarted: its counters begin again, and so do these.
   void new_book();
+  // After something else than a lost connection: sets the station's rings up, as they are now.
+  void start(uint16_t station);
   // The switch is back, or has hung up: connects anew, rings going on where they stood.
   void reconnect(uint16_t station);
 
@@ -104,6 +109,7 @@ class Crowd {
   std::vector<std::unique_ptr<Station>> stations_;
   std::vector<std::vector<PairBook>> books_;  // by sender, by receiver
   uint64_t flood_address_ = frontend::kBroadcastAddress;
+  bool repeats_expected_ = false;
   std::vector<std::string> problems_;
 };
 
