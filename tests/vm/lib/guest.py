@@ -71,9 +71,11 @@ class SerialLine:
 
 
 class Guest:
-    """A guest that is running or ended. `device` holds more virtio-net-pci properties."""
+    """A guest that is running or ended. `device` holds more virtio-net-pci properties; with
+    `listens` the switch connects to its VMM; `initramfs` is another one than the image's."""
 
-    def __init__(self, name, directory, image, accelerator, port_socket=None, number=1, device=""):
+    def __init__(self, name, directory, image, accelerator, port_socket=None, number=1, device="",
+                 listens=False, initramfs=None):
         self.name = name
         self.number = number
         self.address = f"10.77.0.{number}"
@@ -84,6 +86,8 @@ class Guest:
         self._accelerator = accelerator
         self._port_socket = port_socket
         self._device = device
+        self._listens = listens
+        self._initramfs = initramfs or image.initramfs
         self._commands = 0
         self._starts = 0
         self._line = None
@@ -96,7 +100,7 @@ class Guest:
             "-m", MEMORY,
             "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
             "-numa", "node,memdev=memory",
-            "-kernel", self._image.kernel, "-initrd", self._image.initramfs,
+            "-kernel", self._image.kernel, "-initrd", self._initramfs,
             "-append", self._command_line(),
             "-serial", f"file:{self._directory / self.name}.console",
             "-chardev", f"socket,id=line,path={serial},server=on,wait=off",
@@ -116,7 +120,8 @@ class Guest:
         if self._device:
             device += f",{self._device}"
         return [
-            "-chardev", f"socket,id=port,path={self._port_socket},reconnect=1",
+            "-chardev", f"socket,id=port,path={self._port_socket}," +
+                        ("server=on,wait=off" if self._listens else "reconnect=1"),
             "-netdev", "vhost-user,id=net,chardev=port",
             "-device", device,
         ]
@@ -215,9 +220,9 @@ class Guest:
         digest = self.run("sha256sum </tmp/fetched && rm /tmp/fetched", seconds).split()[0]
         return digest, taken
 
-    def reboot(self):
-        """The guest resets its machine; the VMM process stays."""
-        self._line.send("0 reboot -f")
+    def reboot(self, command="reboot -f"):
+        """The guest resets its machine, or starts another kernel; the VMM process stays."""
+        self._line.send(f"0 {command}")
         old = self.boot_id
         self.wait_ready()
         if self.boot_id == old:

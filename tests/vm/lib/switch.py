@@ -32,7 +32,7 @@ class Switch:
     def __init__(self, programs, directory, ports, options=()):
         self._programs = programs
         self._directory = Path(directory)
-        self._control = self._directory / "control.sock"
+        self.control = self._directory / "control.sock"
         self._ports = list(ports)
         self._options = list(options)
         self.process = None
@@ -43,7 +43,7 @@ class Switch:
     def start(self):
         """Returns once every socket listens."""
         ready, ready_child = os.pipe()
-        arguments = [self._programs.switchd, "--control-socket", self._control, "--socket-dir",
+        arguments = [self._programs.switchd, "--control-socket", self.control, "--socket-dir",
                      self._directory, "--ready-fd", ready_child, *self._options]
         for port in self._ports:
             arguments += ["--port", f"{port}={self.socket(port)}"]
@@ -84,7 +84,7 @@ class Switch:
     def command(self, *words):
         """What `switchctl WORDS` prints."""
         result = subprocess.run(
-            [str(self._programs.switchctl), "--socket", str(self._control), *map(str, words)],
+            [str(self._programs.switchctl), "--socket", str(self.control), *map(str, words)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CONTROL_SECONDS,
             check=False)
         if result.returncode:

@@ -64,14 +64,18 @@ class Testbed:
         self.switch = Switch(self._programs, self.directory, ports, options).start()
         return self.switch
 
-    def start_guest(self, port, device=""):
-        """A guest on `port`; it is usable after its wait_ready()."""
+    @property
+    def image(self):
+        return self._image
+
+    def start_guest(self, port, device="", **options):
+        """A guest on `port`; it is usable after its wait_ready(). `options` are those of Guest."""
         guest = Guest(port, self.directory, self._image, self.accelerator,
-                      self.switch.socket(port), len(self._guests) + 1, device)
+                      self.switch.socket(port), len(self._guests) + 1, device, **options)
         self._guests.append(guest)
         return guest.start()
 
-    def start_guests(self, ports, device=""):
+    def start_guests(self, ports, device="", **options):
         """Guests on all `ports`, booted."""
-        guests = [self.start_guest(port, device) for port in ports]
+        guests = [self.start_guest(port, device, **options) for port in ports]
         return [guest.wait_ready() for guest in guests]
