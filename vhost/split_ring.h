@@ -41,20 +41,26 @@ class SplitRing {
   template <typename Action>
   [[gnu::always_inline]] HeadsRead read_heads(unsigned count, Chain* chains,
                                               Action action) noexcept {
+    // In locals: what is stored meanwhile could be one of them, as far as the compiler knows.
+    const Descriptor* const descriptors = descriptors_;
+    const uint16_t* const entries = avail_entries_;
+    const uint32_t mask = mask_;
+    const uint32_t next = next_avail_;
+    const uint16_t size = size_;
     HeadsRead read;
     for (unsigned i = 0; i < count; ++i) {
-      const uint16_t id = id_at(i);
-      if (__builtin_expect(id >= size_, 0)) {
+      const uint16_t id = __atomic_load_n(&entries[(next + i) & mask], __ATOMIC_RELAXED);
+      if (__builtin_expect(id >= size, 0)) {
         read.fault = RingFault::descriptor_id;
         count = i;
         break;
       }
       chains[i] = {id, 1};
-      prefetch(&descriptors_[id]);
+      prefetch(&descriptors[id]);
     }
     prefetch_used(count);
     for (unsigned i = 0; i < count; ++i) {
-      if (action(i, i, read_descriptor(&descriptors_[chains[i].id]))) continue;
+      if (action(i, i, read_descriptor(&descriptors[chains[i].id]))) continue;
       count = i;
       break;
     }
