@@ -141,8 +141,8 @@ TEST_P(WorkerTest, AnInterruptThatHangsHoldsNobodyThatWaitsForWorkers) {
   const uint64_t most = 0xffff'ffff'ffff'fffe;
   ASSERT_EQ(8, ::write(full.get(), &most, sizeof(most)));
   start_ring(full.get());
-  driver_->offer(0);
-  while (driver_->used_index() != driver_->avail_index()) std::this_thread::yield();
+  send();
+  ASSERT_TRUE(served());
   workers_->publish(topology());
   std::vector<uint16_t> hung;
   const auto until = std::chrono::steady_clock::now() + kDeadline;
