@@ -65,6 +65,7 @@ class Restarts {
       crew_.crowd().problem("switchd ended with status " + std::to_string(status));
     }
     crew_.crowd().expect_repeats(killed);
+    crew_.crowd().expect_strays(true);
     process_.start();
     std::vector<uint16_t> order = crew_.present();
     for (std::size_t i = order.size(); i > 1; --i) {
@@ -73,6 +74,7 @@ class Restarts {
     for (const uint16_t station : order) crew_.crowd().reconnect(station);
     crew_.calm();
     crew_.crowd().expect_repeats(false);
+    crew_.crowd().expect_strays(false);
   }
 
   // Every ring turns, or this throws.

@@ -217,7 +217,9 @@ std::string Crowd::fault_in(Station& receiver, const frontend::ReceivedFrame& fr
   }
   const bool flooded = head.destination == frontend::kFlood;
   if (head.source >= size()) return "comes from nobody";
-  if (!flooded && head.destination != receiver.number) return "is for another guest";
+  if (!flooded && head.destination != receiver.number) {
+    return strays_expected_ ? "" : "is for another guest";
+  }
   const uint64_t count = head.sequence >> kSizeBits;
   if (head.destination_mac != (flooded ? flood_address_ : address_of(receiver.number, count))) {
     return "has another destination address than it was sent to";
@@ -242,6 +244,7 @@ void Crowd::check(Station& receiver, const frontend::ReceivedFrame& frame) {
   FrameHead head;
   const std::string fault = fault_in(receiver, frame, head);
   if (!fault.empty()) return problem(receiver.port + ": " + name_of(head) + " " + fault);
+  if (head.destination != receiver.number && head.destination != frontend::kFlood) return;
   PairBook& book = books_[head.source][receiver.number];
   const uint64_t count = head.sequence >> kSizeBits;
   if (count <= book.last) return;  // a repeat

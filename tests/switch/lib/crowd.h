@@ -81,6 +81,9 @@ class Crowd {
   // A switch that was killed in the middle of a turn may not have given back what it had delivered:
   // the next one delivers that once more. Until called with false, such frames are taken once.
   void expect_repeats(bool expected) { repeats_expected_ = expected; }
+  // A switch that has just started knows no address: it floods what it finds in the rings. Until
+  // called with false, frames for other guests are let pass.
+  void expect_strays(bool expected) { strays_expected_ = expected; }
 
   const PairBook& pair(uint16_t from, uint16_t to) const { return books_.at(from).at(to); }
   uint64_t received(uint16_t station) const;
@@ -110,6 +113,7 @@ class Crowd {
   std::vector<std::vector<PairBook>> books_;  // by sender, by receiver
   uint64_t flood_address_ = frontend::kBroadcastAddress;
   bool repeats_expected_ = false;
+  bool strays_expected_ = false;
   std::vector<std::string> problems_;
 };
 
