@@ -57,15 +57,16 @@ class Rounds {
     crew_.exchange(station);
   }
 
-  // Rings in use are the switch's until it has noticed.
+  // Rings that its driver did not stop are the switch's until it has noticed.
   void leave(uint16_t station, Farewell farewell) {
     frontend::Guest& leaving = crew_.crowd().at(station).guest;
-    if (farewell == Farewell::amid_traffic) {
-      crew_.hurry();
+    if (farewell == Farewell::amid_traffic) crew_.hurry();
+    if (farewell == Farewell::driver_reset) {
+      leaving.stop();
+    } else {
       leaving.disconnect();
       process_.await_state(port_name(station), "listening");
     }
-    if (farewell == Farewell::driver_reset) leaving.stop();
     leaving.disconnect(farewell != Farewell::rings_stay);
     crew_.calm();
   }
