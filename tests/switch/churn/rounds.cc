@@ -57,22 +57,29 @@ class Rounds {
     crew_.exchange(station);
   }
 
-  // Rings that its driver did not stop are the switch's until it has noticed.
+  // What is in the rings of a VM is the switch's until it has noticed that the VM is gone.
   void leave(uint16_t station, Farewell farewell) {
     frontend::Guest& leaving = crew_.crowd().at(station).guest;
     if (farewell == Farewell::amid_traffic) crew_.hurry();
-    if (farewell == Farewell::driver_reset) {
-      leaving.stop();
-    } else {
-      leaving.disconnect();
-      process_.await_state(port_name(station), "listening");
-    }
-    leaving.disconnect(farewell != Farewell::rings_stay);
+    if (farewell == Farewell::driver_reset) leaving.stop();
+    leaving.disconnect();
+    const bool noticed = farewell == Farewell::amid_traffic || farewell == Farewell::rings_stay;
+    if (noticed) await_detached(station);
+    if (farewell != Farewell::rings_stay) crew_.crowd().replace(station);
     crew_.calm();
   }
 
+  // The VMM is known to be gone a moment before its rings are let go.
+  void await_detached(uint16_t station) {
+    process_.await_state(port_name(station), "listening");
+    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+    while (process_.port(port_name(station)).at("features") != "0x0") {
+      if (std::chrono::steady_clock::now() > deadline) throw TestbedError("a guest stays attached");
+    }
+  }
+
   void await_nobody() {
-    for (uint16_t i = 0; i < kCrew; ++i) process_.await_state(port_name(i), "listening");
+    for (uint16_t i = 0; i < kCrew; ++i) await_detached(i);
   }
 
   std::ostream& progress_;

@@ -72,6 +72,19 @@ void Crowd::start(uint16_t station) {
   bring_up(at(station).guest);
 }
 
+void Crowd::replace(uint16_t station) {
+  const Station& old = at(station);
+  auto next = std::make_unique<Station>(old.guest.options());
+  next->number = old.number;
+  next->port = old.port;
+  next->macs = old.macs;
+  next->sequence = old.sequence;  // receivers know what they had from this station
+  next->sent_frames = old.sent_frames;
+  next->sent_bytes = old.sent_bytes;
+  next->received_bytes = old.received_bytes;
+  stations_.at(station) = std::move(next);
+}
+
 void Crowd::reconnect(uint16_t station) {
   at(station).guest.disconnect();
   bring_up(at(station).guest);

@@ -93,6 +93,8 @@ class Crowd {
   void new_book();
   // After something else than a lost connection: sets the station's rings up, as they are now.
   void start(uint16_t station);
+  // Another VM comes in the station's place, with memory and rings of its own; start() attaches it.
+  void replace(uint16_t station);
   // The switch is back, or has hung up: connects anew, rings going on where they stood.
   void reconnect(uint16_t station);
 
