@@ -72,10 +72,12 @@ class SerialLine:
 
 class Guest:
     """A guest that is running or ended. `device` holds more virtio-net-pci properties; with
-    `listens` the switch connects to its VMM; `initramfs` is another one than the image's."""
+    `listens` the switch connects to its VMM; `initramfs` is another one than the image's. `queues`:
+    pairs of its device. `more_cards`: pairs of a port's socket and the properties of the device on
+    it, which the guest leaves without an address. `ipv6`: its kernel has it."""
 
     def __init__(self, name, directory, image, accelerator, port_socket=None, number=1, device="",
-                 listens=False, initramfs=None):
+                 listens=False, initramfs=None, queues=1, cpus=1, more_cards=(), ipv6=False):
         self.name = name
         self.number = number
         self.address = f"10.77.0.{number}"
@@ -88,6 +90,10 @@ class Guest:
         self._device = device
         self._listens = listens
         self._initramfs = initramfs or image.initramfs
+        self._queues = queues
+        self._cpus = cpus
+        self._more_cards = list(more_cards)
+        self._ipv6 = ipv6
         self._commands = 0
         self._starts = 0
         self._line = None
@@ -97,7 +103,7 @@ class Guest:
         arguments = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-accel", self._accelerator, "-cpu", "max" if self._accelerator == "tcg" else "host",
-            "-m", MEMORY,
+            "-m", MEMORY, "-smp", str(self._cpus),
             "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
             "-numa", "node,memdev=memory",
             "-kernel", self._image.kernel, "-initrd", self._initramfs,
@@ -106,23 +112,37 @@ class Guest:
             "-chardev", f"socket,id=line,path={serial},server=on,wait=off",
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=line,name=line",
         ]
-        return arguments + (self._network_arguments() if self._port_socket else [])
+        if self._port_socket:
+            arguments += self._card_arguments("net", self._port_socket, self.mac, self._device)
+        for number, (socket_path, device) in enumerate(self._more_cards):
+            arguments += self._card_arguments(f"net{number}", socket_path, self.card_mac(number),
+                                              device)
+        return arguments
 
     def _command_line(self):
         address = f"{self.address}/24" if self._port_socket else ""
-        return (f"console=ttyS0 quiet panic=-1 ipv6.disable=1 {QUICKER_BOOT} rdinit=/init "
+        ipv6 = "" if self._ipv6 else "ipv6.disable=1"
+        return (f"console=ttyS0 quiet panic=-1 {ipv6} {QUICKER_BOOT} rdinit=/init "
                 f"-- {address}")
 
-    def _network_arguments(self):
-        device = f"virtio-net-pci,netdev=net,romfile=,mac={self.mac}"
+    def card_mac(self, number):
+        """Of one of `more_cards`."""
+        return f"52:54:00:78:{self.number:02x}:{number:02x}"
+
+    def _card_arguments(self, name, socket_path, mac, properties):
+        device = f"virtio-net-pci,netdev={name},romfile=,mac={mac}"
+        if self._queues > 1:
+            device += ",mq=on"
         if self._accelerator == "tcg":
             device += ",vectors=0"  # QEMU 7.2 without KVM crashes on MSI-X of a vhost-user device
-        if self._device:
-            device += f",{self._device}"
+        else:
+            device += f",vectors={2 * self._queues + 2}"
+        if properties:
+            device += f",{properties}"
         return [
-            "-chardev", f"socket,id=port,path={self._port_socket}," +
+            "-chardev", f"socket,id={name}-port,path={socket_path}," +
                         ("server=on,wait=off" if self._listens else "reconnect=1"),
-            "-netdev", "vhost-user,id=net,chardev=port",
+            "-netdev", f"vhost-user,id={name},chardev={name}-port,queues={self._queues}",
             "-device", device,
         ]
 

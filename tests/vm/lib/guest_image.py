@@ -1,8 +1,8 @@
 """Kernel and initramfs of the test guests, built on the spot in a cache directory.
 
 The kernel is the one of Debian's cloud image package, unpacked and never installed; the initramfs
-holds busybox, the init script, and those modules of that kernel which virtio network cards and
-serial ports need. Module dependencies are read from the modules themselves (the "depends" string of
+holds busybox, the init script, programs asked for with their libraries, and those modules of that
+kernel which virtio network cards and serial ports need. Module dependencies are read from the modules themselves (the "depends" string of
 .modinfo), so neither depmod nor cpio is needed. Run as a program it builds the image:
 guest_image.py DIRECTORY
 """
@@ -25,16 +25,19 @@ from imagelib.cpio import Cpio  # noqa: E402
 
 
 class GuestImage:
-    """`init` is the first process, `name` the initramfs file: several may share a kernel."""
+    """`init` is the first process, `name` the initramfs file: several may share a kernel.
+    `programs` are this machine's, beside busybox's."""
 
     def __init__(self, directory, init=HERE.parent / "guest/init", modules=WANTED_MODULES,
-                 name="initramfs.gz"):
+                 name="initramfs.gz", programs=()):
         self.directory = Path(directory)
         self.kernel = self.directory / "vmlinuz"
         self.initramfs = self.directory / name
         self._unpacked = self.directory / "kernel"
         self._init = init
         self._modules = modules
+        self._programs = programs
+        self._libraries = set()  # that are in the initramfs
 
     def build(self):
         """Does nothing that was done before; returns self."""
@@ -53,25 +56,39 @@ class GuestImage:
 
     def _write_initramfs(self):
         archive = Cpio()
-        for name in ("bin", "dev", "modules", "proc", "sys", "tmp"):
+        self._libraries.clear()
+        for name in ("bin", "dev", "lib", "lib64", "modules", "proc", "sbin", "sys", "tmp"):
             archive.directory(name)
         archive.file("init", self._init.read_bytes())
         self._add_busybox(archive)
+        for program in self._programs:
+            self._add_program(archive, program)
         self._add_modules(archive)
         # A new file renamed into place: a guest never boots half an image.
         temporary = self.initramfs.with_suffix(f".{os.getpid()}")
         temporary.write_bytes(gzip.compress(archive.bytes(), compresslevel=1))
         temporary.rename(self.initramfs)
 
-    @staticmethod
-    def _add_busybox(archive):
+    def _add_busybox(self, archive):
         busybox = shutil.which("busybox")
         if not busybox:
             sys.exit("busybox is missing: run scripts/install-deps")
         archive.file("bin/busybox", Path(busybox).read_bytes())
         applets = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True)
-        for applet in set(applets.stdout.split()) - {"busybox"}:
+        for applet in set(applets.stdout.split()) - {"busybox", *self._programs}:
             archive.link(f"bin/{applet}", "busybox")
+
+    def _add_program(self, archive, name):
+        path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+        if not path:
+            sys.exit(f"{name} is missing: run scripts/install-deps")
+        archive.file(f"bin/{name}", Path(path).read_bytes())
+        listing = subprocess.run(["ldd", path], check=True, capture_output=True, text=True).stdout
+        for library in map(Path, re.findall(r"(/\S+) \(0x", listing)):
+            place = "lib64" if library.name.startswith("ld-linux") else "lib"
+            if library not in self._libraries:
+                archive.file(f"{place}/{library.name}", library.read_bytes())
+            self._libraries.add(library)
 
     def _add_modules(self, archive):
         files = {path.stem.replace("-", "_"): path for path in self._unpacked.rglob("*.ko")}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import accelerator
 from .guest import Guest
-from .guest_image import GuestImage
+from .guest_image import WANTED_MODULES, GuestImage
 from .switch import Switch
 
 
@@ -68,10 +68,19 @@ class Testbed:
     def image(self):
         return self._image
 
-    def start_guest(self, port, device="", **options):
-        """A guest on `port`; it is usable after its wait_ready(). `options` are those of Guest."""
+    def tools_initramfs(self):
+        """For guests that need ethtool, and of ip and tc more than busybox has: the shell takes its own
+        unless told /bin/ip."""
+        return GuestImage(self._image.directory, name="tools.gz", programs=("ethtool", "ip", "tc"),
+                          modules=(*WANTED_MODULES, "sch_netem")).build().initramfs
+
+    def start_guest(self, port, device="", more_ports=(), **options):
+        """A guest on `port`; it is usable after its wait_ready(). `options` are those of Guest.
+        `more_ports`: pairs of a port and properties of the device on it."""
+        more_cards = [(self.switch.socket(other), properties) for other, properties in more_ports]
         guest = Guest(port, self.directory, self._image, self.accelerator,
-                      self.switch.socket(port), len(self._guests) + 1, device, **options)
+                      self.switch.socket(port), len(self._guests) + 1, device,
+                      more_cards=more_cards, **options)
         self._guests.append(guest)
         return guest.start()
 
