@@ -4,16 +4,12 @@
 
 #include "footprint/footprint.h"
 #include "lib/program.h"
+#include "lib/sanitized.h"
 
 namespace {
 
 constexpr double kLeastRatio = 0.97;
 constexpr uint64_t kMostKib = 64 * 1024;
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kSanitized = true;  // shadow memory is not the switch's
-#else
-constexpr bool kSanitized = false;
-#endif
 
 struct Options {
   double seconds = 60;
@@ -27,7 +23,7 @@ bool memory(unsigned ports, const Options& options) {
             << " s of traffic: " << static_cast<double>(facts.own_kib()) / 1024
             << " MiB of its own (RssAnon " << facts.anonymous_kib << " KiB + RssFile "
             << facts.file_kib << " KiB; guests' RssShmem " << facts.shared_kib << " KiB)";
-  const bool small = testbed::say(kSanitized || facts.own_kib() < kMostKib, "64 MiB");
+  const bool small = testbed::say(testbed::kSanitized || facts.own_kib() < kMostKib, "64 MiB");
   const bool humble = facts.huge_kib == 0 && (facts.user == 0 || facts.capabilities == 0);
   std::cout << "  user " << facts.user << ", capabilities 0x" << std::hex << facts.capabilities
             << std::dec << ", hugepages " << facts.huge_kib << " KiB";

@@ -6,17 +6,11 @@
 
 #include "lib/books.h"
 #include "lib/crowd.h"
+#include "lib/sanitized.h"
 #include "lib/shapes.h"
 #include "lib/switch_process.h"
 
 namespace testbed {
-
-// Ten times slower: tests do less of the same.
-#ifdef __SANITIZE_ADDRESS__
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
 
 struct Net {
   explicit Net(unsigned guests, const std::vector<std::string>& arguments = {})
