@@ -17,6 +17,7 @@
 namespace launcher {
 
 using Clock = std::chrono::steady_clock;
+inline constexpr Clock::duration kForever = std::chrono::hours(24 * 365);
 
 class Changes {
  public:

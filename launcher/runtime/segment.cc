@@ -23,7 +23,6 @@ using nlohmann::json;
 constexpr std::chrono::seconds kStartWithin{60};
 constexpr std::chrono::seconds kStopWithin{30};
 constexpr std::chrono::seconds kRestartPause{1};
-constexpr mode_t kPassThrough = 0711;
 
 json ask(const fs::path& socket, const std::string& method, const json& params) {
   return client::RpcClient(socket).call(method, params);

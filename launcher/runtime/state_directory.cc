@@ -14,9 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// VMs' users pass through to their own directory and see no other.
-constexpr mode_t kPassThrough = 0711;
-
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";

@@ -12,6 +12,8 @@
 // Threads: the event loop's. Errors: LaunchError; OwnedError when another launcher has it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -31,6 +33,9 @@ class OwnedError : public LaunchError {
 std::filesystem::path launcher_directory();
 // Where what outlives a launcher is: /var/lib/launcher, or XDG_STATE_HOME's.
 std::filesystem::path record_directory();
+
+// Of a directory through which VMs' users pass to their own: they see no other.
+inline constexpr mode_t kPassThrough = 0711;
 
 class StateDirectory {
  public:

@@ -15,7 +15,6 @@ namespace launcher {
 namespace {
 
 using nlohmann::json;
-constexpr Clock::duration kForever = std::chrono::hours(24 * 365);
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();

@@ -18,7 +18,6 @@ constexpr std::chrono::milliseconds kEndWithin{500};
 constexpr seconds kAnswerWithin{10};
 constexpr seconds kShutdownWithin{10};
 constexpr seconds kHotplugWithin{90};
-constexpr Clock::duration kForever = std::chrono::hours(24 * 365);
 
 }  // namespace
 

@@ -19,6 +19,12 @@
 
 namespace launcher {
 
+// A setting keeps its default when the file does not have it.
+template <typename T, typename U>
+void set(T& target, const std::optional<U>& value) {
+  if (value) target = static_cast<T>(*value);
+}
+
 class TomlTable {
  public:
   // `name` as the reader of an error knows it: "[[vm]]"; empty: the file's top level.

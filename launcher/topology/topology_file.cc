@@ -13,11 +13,6 @@
 namespace launcher {
 namespace {
 
-template <typename T, typename U>
-void set(T& target, const std::optional<U>& value) {
-  if (value) target = static_cast<T>(*value);
-}
-
 // "10.64.0.0/16" -> "10.64.0.0".
 std::string read_network(TomlTable& table) {
   const auto text = table.text("network");

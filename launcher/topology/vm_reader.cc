@@ -3,14 +3,10 @@
 #include <regex>
 
 #include "topology/address.h"
+#include "topology/toml_table.h"
 
 namespace launcher {
 namespace {
-
-template <typename T, typename U>
-void set(T& target, const std::optional<U>& value) {
-  if (value) target = static_cast<T>(*value);
-}
 
 // Longest that fits a host name's label beside other things made from it (RFC 1123, 2.1).
 bool is_name(const std::string& text) {

@@ -40,11 +40,6 @@ const char* origin_name(const CommandContext& context, const std::string& name) 
   return context.state.has_port(name) ? "state" : "transient";
 }
 
-template <typename Id>
-json or_null(const std::optional<Id>& id) {
-  return id ? json(*id) : json();
-}
-
 json port_json(const CommandContext& context, const datapath::PortInfo& port) {
   PortConfig config;
   config.settings = port.settings;

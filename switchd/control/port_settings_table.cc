@@ -111,11 +111,6 @@ std::string octal(mode_t mode) {
   return text.data();
 }
 
-template <typename Id>
-json or_null(const std::optional<Id>& id) {
-  return id ? json(*id) : json();
-}
-
 json static_macs_json(const PortConfig& port) {
   json macs = json::array();
   for (const bridge::MacAddress& mac : port.static_macs) macs.push_back(mac.to_string());

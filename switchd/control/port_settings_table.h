@@ -4,7 +4,8 @@
 // Threads: constant. Errors: ConfigError from apply.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,11 @@ const PortSettingRow* find_port_setting(std::string_view key);
 
 // Applies the row and remembers where the value came from.
 void apply_port_setting(const PortSettingRow& row, PortConfig& port, const Value& value);
+
+template <typename Id>
+nlohmann::json or_null(const std::optional<Id>& id) {
+  return id ? nlohmann::json(*id) : nlohmann::json();
+}
 
 // All rows of one port as an object.
 nlohmann::json port_settings_json(const PortConfig& port);
