@@ -17,6 +17,7 @@ namespace po = boost::program_options;
 
 constexpr uint32_t kSmallestFrame = 64;
 constexpr uint32_t kLargestFrame = 9018;
+constexpr uint32_t kLargestSegment = 65'553;  // of IPv4, with Ethernet's header and FCS
 constexpr unsigned kMostMacs = 8192;
 
 constexpr const char* kIntroduction =
@@ -55,6 +56,10 @@ po::options_description run_options() {
       "pair, one-way, mesh, incast (all to the first), one-to-many or broadcast (by the first)")(
       "frame-size", po::value<uint32_t>()->default_value(64)->value_name("BYTES"),
       "64 to 9018, as on a wire: with the FCS's 4 bytes, which a guest does not send")(
+      "segment", po::value<uint16_t>()->default_value(0)->value_name("BYTES"),
+      "frames are TCP/IPv4 segments, up to 65553 bytes, that may pass whole or be cut into pieces "
+      "with so many bytes each, as Linux sends them; needs checksum and segmentation offloads of "
+      "the switch; only with rings, and frame-size is theirs")(
       "macs-per-port", po::value<unsigned>()->default_value(1)->value_name("N"),
       "addresses of each guest, 1 to 8192; with rings, no more than the ring has slots show")(
       "mode", po::value<std::string>()->default_value("rings"),
@@ -121,9 +126,14 @@ void fill_traffic(const po::variables_map& values, TrafficOptions& traffic) {
   }
   traffic.listen = values["listen"].as<bool>();
   traffic.pattern = pattern_of(values["pattern"].as<std::string>());
-  traffic.frame_size = within(values, "frame-size", kSmallestFrame, kLargestFrame);
+  traffic.gso_size = values["segment"].as<uint16_t>();
+  traffic.frame_size = within(values, "frame-size", kSmallestFrame,
+                              traffic.gso_size != 0 ? kLargestSegment : kLargestFrame);
   traffic.macs_per_port = static_cast<uint16_t>(within(values, "macs-per-port", 1u, kMostMacs));
   traffic.mode = one_of<Mode>(values, "mode", {{"rings", Mode::rings}, {"touch", Mode::touch}});
+  if (traffic.gso_size != 0 && traffic.mode != Mode::rings) {
+    throw BenchError("--segment: needs --mode rings");
+  }
   traffic.shape = one_of<frontend::StreamShape>(
       values, "shape",
       {{"direct", frontend::StreamShape::direct}, {"indirect3", frontend::StreamShape::indirect3}});

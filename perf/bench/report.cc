@@ -62,6 +62,8 @@ nlohmann::json to_json(const MeasurementOptions& options, const Measurement& res
   return {{"pattern", name_of(traffic.pattern)},
           {"guests", traffic.sockets.size()},
           {"frame_size", traffic.frame_size},
+          {"segment", traffic.gso_size},
+          {"bytes_per_second", result.delivered_per_second * traffic.frame_size},
           {"macs_per_port", traffic.macs_per_port},
           {"mode", mode_name(traffic.mode)},
           {"shape", shape_name(traffic.shape)},
@@ -97,6 +99,8 @@ void print(std::ostream& out, const MeasurementOptions& options, const Measureme
               result.sent_per_second / 1e6);
   out << text("  delivered           %10.3f million frames a second\n",
               result.delivered_per_second / 1e6);
+  out << text("                      %10.3f gigabytes a second\n",
+              result.delivered_per_second * traffic.frame_size / 1e9);
   const uint64_t owed = result.lost + result.total.delivered;
   out << text("  lost                %10.4f %% (%llu of %llu, the whole run)\n",
               owed == 0 ? 0 : 100 * static_cast<double>(result.lost) / static_cast<double>(owed),

@@ -47,6 +47,11 @@ void Traffic::add_station(uint16_t index) {
   wanted.transmit_size = wanted.receive_size = options_.ring_size;
   wanted.memory.regions = {memory_for(options_, receive_buffer)};
   wanted.memory.hugepages = options_.hugepages;
+  if (options_.gso_size != 0) {
+    wanted.required_features = frontend::feature::kCsum | frontend::feature::kHostTso4 |
+                               frontend::feature::kGuestCsum | frontend::feature::kGuestTso4;
+    wanted.features |= wanted.required_features;
+  }
   auto station = std::make_unique<Station>(wanted);
   frontend::Guest& guest = station->guest;
   guest.start();
@@ -56,7 +61,7 @@ void Traffic::add_station(uint16_t index) {
     throw BenchError(wanted.socket + ": the switch offers no indirect descriptors");
   }
   frontend::TransmitStreamOptions transmit{guest.header_size(), options_.frame_size - kFcs,
-                                           options_.shape, options_.scattered};
+                                           options_.shape, options_.scattered, options_.gso_size};
   frontend::ReceiveStreamOptions receive{index,
                                          guests,
                                          guest.header_size(),

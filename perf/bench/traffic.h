@@ -27,6 +27,7 @@ struct TrafficOptions {
   bool listen = false;  // the switch connects to us
   Pattern pattern = Pattern::pair;
   uint32_t frame_size = 64;  // with the FCS that a virtio-net frame does not carry
+  uint16_t gso_size = 0;  // not 0: TCP segments of frame_size, to be cut into pieces of this size
   uint16_t macs_per_port = 1;
   Mode mode = Mode::rings;
   frontend::StreamShape shape = frontend::StreamShape::direct;

@@ -16,7 +16,7 @@ import table
 from hugepages import HugepageError, Hugepages
 from packages import PackageError
 
-HUGEPAGES = {"switchd": 0, "ovs": 300, "testpmd": 160, "vpp": 80}
+HUGEPAGES = {"switchd": 0, "ovs": 560, "ovs-tso": 560, "testpmd": 160, "vpp": 80}
 
 
 def parse(arguments):
@@ -30,7 +30,8 @@ def parse(arguments):
                         help="build directory with switchd and switch-bench (%(default)s)")
     parser.add_argument("--vpp", metavar="DIR", help="prefix of an installed VPP (bin/, lib/)")
     parser.add_argument("--switches", default="switchd,ovs,testpmd,vpp", metavar="NAME,...",
-                        help="which (%(default)s; vpp only with --vpp)")
+                        help="which (%(default)s; vpp only with --vpp; also ovs-tso, which is ovs "
+                        "with userspace-tso-enable)")
     parser.add_argument("--cells", default="", metavar="NAME,...",
                         help="of " + ", ".join(cell.name for cell in cells.PLAIN) + " (all)")
     parser.add_argument("--shapes", default=",".join(cells.SHAPES), metavar="NAME,...",
@@ -66,7 +67,7 @@ def make_switch(name, options, directory, ports):
         return switches.Switchd(os.path.join(options.build, "switchd", "switchd"), *common)
     if name == "vpp":
         return switches.Vpp(os.path.abspath(options.vpp), *common)
-    return {"ovs": switches.OpenVSwitch, "testpmd": switches.Testpmd}[name](*common)
+    return {"ovs": switches.OpenVSwitch, "ovs-tso": switches.OpenVSwitchTso, "testpmd": switches.Testpmd}[name](*common)
 
 
 def measure(switch, cell, options):
@@ -75,9 +76,11 @@ def measure(switch, cell, options):
     arguments = [os.path.join(options.build, "perf", "bench", "switch-bench"), "run",
                  "--cpu", str(options.load_cpu), "--switch-cpu", str(options.cpu),
                  "--seconds", str(options.seconds), "--warm-up", str(options.warm_up),
-                 "--json", result_file, *switch.probe(), *cell.arguments()]
+                 "--json", result_file, *switch.probe(), *cell.for_switch(switch).arguments()]
     for path in switch.sockets():
         arguments += ["--socket", path]
+    if switch.connects:
+        arguments.append("--listen")
     switch.resume()
     try:
         switch.before_run()
@@ -132,10 +135,10 @@ def compare(options):
                 running = start_all(stack, options, directory, ports)
                 for cell in group:
                     rounds = measure_cell(cell, running, options)
-                    print(table.cell_text(cell.title(), rounds), end="\n\n", flush=True)
+                    print(table.cell_text(cell, rounds), end="\n\n", flush=True)
                     document["cells"].append({
                         "cell": cell.title(), "rounds": rounds,
-                        "summary": {name: table.summary(rounds, name) for name in rounds[0]}})
+                        "summary": {name: table.summary(cell, rounds, name) for name in rounds[0]}})
                     with open(options.json, "w", encoding="utf-8") as file:
                         json.dump(document, file, indent=1)
     print(f"all results: {options.json}")

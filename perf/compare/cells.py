@@ -13,6 +13,18 @@ class Cell:
     mode: str = "rings"
     buffers: str = "in-order"
     shape: str = "direct"
+    segment: int = 0  # frames are TCP segments, to be cut into so many bytes
+
+    @property
+    def compares_bytes(self):
+        """Bytes a second, not cycles: not all switches are sent the same frames."""
+        return self.segment != 0
+
+    def for_switch(self, switch):
+        """What the guests of that switch can send it: without offloads, frames of an MTU."""
+        if self.segment and not switch.takes_segments:
+            return dataclasses.replace(self, segment=0, frame_size=1518)
+        return self
 
     def title(self):
         return f"{self.name}, {self.shape}"
@@ -20,7 +32,7 @@ class Cell:
     def arguments(self):
         return ["--pattern", self.pattern, "--frame-size", str(self.frame_size),
                 "--macs-per-port", str(self.macs), "--mode", self.mode, "--buffers", self.buffers,
-                "--shape", self.shape]
+                "--shape", self.shape, "--segment", str(self.segment)]
 
 
 PLAIN = [
@@ -31,6 +43,7 @@ PLAIN = [
     Cell("pair-1518", 2, "pair", 1518),
     Cell("mesh8-64", 8, "mesh", 64),
     Cell("incast7-64", 8, "incast", 64),
+    Cell("pair-64k", 2, "pair", 65230, segment=1448),
 ]
 SHAPES = ["direct", "indirect3"]
 

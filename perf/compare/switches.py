@@ -41,6 +41,8 @@ def listens(path):
 class Switch:
     name = ""
     all_patterns = True  # False: forwards only between neighbouring ports
+    takes_segments = False  # 64 KiB of TCP at once
+    connects = False  # to sockets that the guests listen on
 
     def __init__(self, directory, ports, cpu, load_cpu):
         self.directory = os.path.join(directory, f"{self.name}-{ports}")
@@ -120,6 +122,7 @@ class Switch:
 
 class Switchd(Switch):
     name = "switchd"
+    takes_segments = True
 
     def __init__(self, program, *arguments):
         super().__init__(*arguments)
@@ -146,6 +149,7 @@ class OpenVSwitch(Switch):
     """Open vSwitch with DPDK as Debian builds it: user-space datapath, one bridge, NORMAL."""
 
     name = "ovs"
+    settings = ()
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -161,15 +165,21 @@ class OpenVSwitch(Switch):
             for what in ("RUNDIR", "DBDIR", "LOGDIR", "SYSCONFDIR")}
         self._start_database()
         self._configure()
-        self.spawn([self._package.path("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"),
+        # In a network namespace of its own: it makes an interface of a name that all of them use.
+        self.spawn(["unshare", "--net",
+                    self._package.path("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"),
                     self._database, f"--unixctl={self._control}", "-vconsole:warn"],
                    self._environment)
         self.wait_for(lambda: listens(self._control), "it does not answer")
         self._vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
         for i in range(self.ports):
             self._vsctl("add-port", "br0", f"p{i}", "--", "set", "Interface", f"p{i}",
-                        "type=dpdkvhostuser")
-        self.wait_for_sockets()
+                        *self.interface(i))
+        if not self.connects:
+            self.wait_for_sockets()
+
+    def interface(self, _number):
+        return ["type=dpdkvhostuser"]
 
     def _start_database(self):
         path = self._package.path
@@ -188,7 +198,7 @@ class OpenVSwitch(Switch):
         self._vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                     f"other_config:dpdk-lcore-mask={1 << self.load_cpu:#x}",
                     f"other_config:pmd-cpu-mask={1 << self.cpu:#x}",
-                    "other_config:dpdk-socket-mem=512",
+                    "other_config:dpdk-socket-mem=1024", *self.settings,
                     f'other_config:dpdk-extra="{" ".join(eal)}"')
 
     def _vsctl(self, *arguments):
@@ -197,6 +207,19 @@ class OpenVSwitch(Switch):
 
     def probe(self):
         return ["--probe", f"ovs:{self._control}"]
+
+
+class OpenVSwitchTso(OpenVSwitch):
+    """The same, told to let its guests send segments: it does where it is the one that connects."""
+
+    name = "ovs-tso"
+    takes_segments = True
+    connects = True
+    settings = ("other_config:userspace-tso-enable=true",)
+
+    def interface(self, number):
+        return ["type=dpdkvhostuserclient",
+                f"options:vhost-server-path={self.sockets()[number]}"]
 
 
 class Testpmd(Switch):

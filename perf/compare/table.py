@@ -11,8 +11,14 @@ def spread(values, digits=1):
             f"({min(values):.{digits}f}-{max(values):.{digits}f})")
 
 
-def ratios(rounds, rival, key="cycles_a_frame"):
-    """Of each round in which both were measured: the rival's cycles over switchd's."""
+def ratios(cell, rounds, rival):
+    """Of each round in which both were measured: the rival's cycles over switchd's, or switchd's
+    bytes a second over the rival's."""
+    if cell.compares_bytes:
+        return [each["switchd"]["bytes_per_second"] / each[rival]["bytes_per_second"]
+                for each in rounds if "switchd" in each and rival in each
+                and each[rival]["bytes_per_second"]]
+    key = "cycles_a_frame"
     return [each[rival][key] / each["switchd"][key] for each in rounds
             if rival in each and each[rival].get(key) and each["switchd"].get(key)]
 
@@ -32,7 +38,7 @@ def marks(rounds, name):
     return ", ".join(text)
 
 
-def summary(rounds, name):
+def summary(cell, rounds, name):
     sent = sum(values(rounds, name, "sent"))
     delivered = sum(values(rounds, name, "delivered"))
     lost = sum(values(rounds, name, "lost"))
@@ -41,33 +47,33 @@ def summary(rounds, name):
         "cycles_a_delivered": spread(values(rounds, name, "cycles_a_delivered")),
         "million_frames_a_second":
             spread([value / 1e6 for value in values(rounds, name, "sent_per_second")], 2),
+        "gigabytes_a_second":
+            spread([value / 1e9 for value in values(rounds, name, "bytes_per_second")], 2),
         "lost_percent": f"{100 * lost / (lost + delivered):.2f}" if lost + delivered else "-",
         "sent": sent,
-        "ratio": "1" if name == "switchd" else spread(ratios(rounds, name), 2),
+        "ratio": "1" if name == "switchd" else spread(ratios(cell, rounds, name), 2),
         "marks": marks(rounds, name),
     }
 
 
-HEADINGS = ["", "cycles a frame", "a delivered frame", "Mframes/s", "lost %",
-            "of switchd's cycles", ""]
-
-
-def rows_of(rounds):
-    rows = [HEADINGS]
+def rows_of(cell, rounds):
+    rows = [["", "cycles a frame", "a delivered frame", "Mframes/s", "Gbytes/s", "lost %",
+             "switchd moves times the bytes" if cell.compares_bytes else "of switchd's cycles", ""]]
     for name in dict.fromkeys(name for each in rounds for name in each):
-        line = summary(rounds, name)
+        line = summary(cell, rounds, name)
         rows.append([name, line["cycles_a_frame"], line["cycles_a_delivered"],
-                     line["million_frames_a_second"], line["lost_percent"], line["ratio"],
+                     line["million_frames_a_second"], line["gigabytes_a_second"],
+                     line["lost_percent"], line["ratio"],
                      line["marks"]])
     return rows
 
 
-def cell_text(title, rounds):
+def cell_text(cell, rounds):
     trips = [result["round_trip_ns"] for each in rounds for result in each.values()
              if result.get("round_trip_ns")]
-    rows = rows_of(rounds)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    lines = [f"{title}   ({len(rounds)} rounds, CPU round trip {spread(trips, 0)} ns)"]
+    rows = rows_of(cell, rounds)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [f"{cell.title()}   ({len(rounds)} rounds, CPU round trip {spread(trips, 0)} ns)"]
     lines += ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
               for row in rows]
     return "\n".join(lines)

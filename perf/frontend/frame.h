@@ -13,6 +13,8 @@
 #include <span>
 #include <vector>
 
+#include "frontend/protocol.h"
+
 namespace frontend {
 
 inline constexpr std::size_t kHeadSize = 32;
@@ -116,6 +118,14 @@ inline Verdict read_head(const uint8_t* frame, uint16_t receiver, FrameHead& hea
 
 // A whole frame of `size` bytes (kHeadSize or more), without FCS.
 std::vector<uint8_t> make_frame(const FrameHead& head, std::size_t size);
+// The like as a TCP segment over IPv4 with its addresses, as an operating system hands it to a card
+// that cuts: `size` bytes with a checksum of the pseudo-header alone. Nothing else of `head` is in
+// it. A virtio-net header for it, cut into pieces of `gso_size`, is segment_header().
+std::vector<uint8_t> make_segment(const FrameHead& head, std::size_t size);
+NetHeader segment_header(uint16_t gso_size);
+// Whether it begins as one for that guest does.
+bool is_segment_for(std::span<const uint8_t> frame, uint16_t receiver);
+
 // Whether every byte is what make_frame wrote for this head.
 bool intact(std::span<const uint8_t> frame);
 

@@ -155,6 +155,8 @@ struct NetHeader {
 };
 static_assert(sizeof(NetHeader) == 12);
 
+inline constexpr uint8_t kNeedsChecksum = 1;  // flags
+inline constexpr uint8_t kGsoTcpIpv4 = 1;     // gso_type
 inline constexpr uint32_t kShortHeader = 10;
 inline constexpr uint32_t kLongHeader = 12;
 

@@ -11,6 +11,7 @@ namespace frontend {
 namespace {
 
 constexpr uint16_t kTableLinks = 3;
+constexpr uint32_t kPlainSize = 60;   // of frames between segments
 constexpr uint16_t kTouchBatch = 32;  // slots whose lines are fetched for writing at a time
 
 }  // namespace
@@ -20,6 +21,7 @@ TransmitStream::TransmitStream(SplitRing& ring, GuestMemory& memory,
     : ring_(ring),
       memory_(memory),
       options_(options),
+      frame_size_(options.frame_size),
       stride_(stride_for(options.header_size + options.frame_size)),
       places_(buffer_order(ring.size(), options.scattered)),
       buffers_(memory.allocate(stride_ * ring.size(), 4096)),
@@ -37,7 +39,7 @@ TransmitStream::TransmitStream(SplitRing& ring, GuestMemory& memory,
 inline void TransmitStream::write_chain(uint16_t slot) {
   const uint64_t address = buffers_address_ + offset(slot);
   const uint32_t header = options_.header_size;
-  const uint32_t size = options_.frame_size;
+  const uint32_t size = frame_size_;
   if (options_.shape == StreamShape::direct) {
     ring_.descriptors()[slot] = {address, header + size, 0, 0};
     return;
@@ -52,8 +54,11 @@ inline void TransmitStream::write_chain(uint16_t slot) {
 }
 
 void TransmitStream::write_slot(uint16_t slot) {
-  std::memset(buffer(slot), 0, options_.header_size);
-  const std::vector<uint8_t> frame = make_frame(cursor_.next(), options_.frame_size);
+  const NetHeader header = segments_ ? segment_header(options_.gso_size) : NetHeader{};
+  std::memcpy(buffer(slot), &header, options_.header_size);
+  const std::vector<uint8_t> frame = segments_ ? make_segment(cursor_.next(), frame_size_)
+                                               : make_frame(cursor_.next(), frame_size_);
+  write_chain(slot);
   std::copy(frame.begin(), frame.end(), head(slot));
 }
 
@@ -63,6 +68,8 @@ void TransmitStream::aim(const TrafficPlan& plan) {
   cursor_ = PlanCursor(plan_);
   std::sort(free_.begin(), free_.end(), std::greater<>());
   if (plan_.destinations.empty()) return;
+  segments_ = options_.gso_size != 0 && plan_.destinations.front() != kFlood;
+  frame_size_ = options_.gso_size == 0 || segments_ ? options_.frame_size : kPlainSize;
   for (uint16_t slot = 0; slot < ring_.size(); ++slot) write_slot(slot);
 }
 

@@ -9,6 +9,9 @@
 // handed out again as soon as it comes back, in whatever order. drain() only takes back; send()
 // hands out an exact number of frames, for warming up and for tests.
 //
+// With a gso_size the frames of turn_rings() are TCP segments that the device may pass on whole or
+// cut; those that flood are short plain ones all the same.
+//
 // Buffers are an odd number of cache lines apart, so that they spread over all sets of a cache.
 // A turn neither allocates nor throws. Threads: one.
 #pragma once
@@ -34,6 +37,7 @@ struct TransmitStreamOptions {
   uint32_t frame_size = 60;  // without FCS
   StreamShape shape = StreamShape::direct;
   bool scattered = false;  // buffers in memory (buffer_order.h)
+  uint16_t gso_size = 0;   // 0: plain frames
 };
 
 class TransmitStream {
@@ -74,6 +78,8 @@ class TransmitStream {
   SplitRing& ring_;
   GuestMemory& memory_;
   TransmitStreamOptions options_;
+  uint32_t frame_size_;
+  bool segments_ = false;
   std::size_t stride_;
   std::vector<uint16_t> places_;
   uint8_t* buffers_;

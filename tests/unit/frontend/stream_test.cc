@@ -167,6 +167,46 @@ TEST(BufferOrder, GivesEachSlotAPlaceOfItsOwn) {
   EXPECT_EQ(63, scattered[63]);
 }
 
+uint16_t folded(const std::vector<uint8_t>& bytes, std::size_t from, std::size_t to) {
+  uint32_t sum = 0;
+  for (std::size_t i = from; i < to; i += 2) sum += uint32_t{bytes[i]} << 8 | bytes[i + 1];
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(sum);
+}
+
+TEST(TransmitStream, SegmentsSayWhereToCutThem) {
+  End end;
+  TransmitStreamOptions options;
+  options.frame_size = 214;
+  options.gso_size = 40;
+  TransmitStream transmit(end.ring, end.memory, options);
+  transmit.aim({0, 1, {1}});
+  transmit.turn_rings();
+  const std::vector<uint8_t> bytes = end.device.read(end.device.take().value());
+  ASSERT_EQ(bytes.size(), kLongHeader + 214u);
+  NetHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  EXPECT_EQ(header, (NetHeader{kNeedsChecksum, kGsoTcpIpv4, 54, 40, 34, 16, 0}));
+  const std::vector<uint8_t> frame(bytes.begin() + kLongHeader, bytes.end());
+  EXPECT_TRUE(is_segment_for(frame, 1));
+  EXPECT_FALSE(is_segment_for(frame, 2));
+  EXPECT_EQ(frame[16] << 8 | frame[17], 200) << "IPv4's total length";
+  EXPECT_EQ(folded(frame, 14, 34), 0xffff) << "IPv4's checksum";
+  // RFC 9293, 3.1: addresses, protocol and length of the segment, which is 180 bytes.
+  EXPECT_EQ(frame[50] << 8 | frame[51], (folded(frame, 26, 34) + 6 + 180) % 0xffff);
+}
+
+TEST(TransmitStream, WhatFloodsIsNoSegment) {
+  End end;
+  TransmitStreamOptions options;
+  options.frame_size = 2000;
+  options.gso_size = 1000;
+  TransmitStream transmit(end.ring, end.memory, options);
+  transmit.aim({0, 1, {kFlood}});
+  transmit.send(1);
+  EXPECT_EQ(end.device.read(end.device.take().value()).size(), kLongHeader + 60u);
+}
+
 TEST(ReceiveStream, MergesAFrameOverSeveralBuffers) {
   End end;
   ReceiveStreamOptions options;
