@@ -167,7 +167,8 @@ TEST_F(Multiqueue, TwoWorkersShareThePairs) {
   EXPECT_EQ(received_, sent());
   EXPECT_EQ(misordered_, 0u);
   for (const auto& [flow, queues] : queues_) EXPECT_EQ(queues.size(), 1u) << flow;
-  for (const auto& worker : process_->call("stats.get").at("workers")) {
+  const nlohmann::json stats = process_->call("stats.get");
+  for (const auto& worker : stats.at("workers")) {
     EXPECT_GT(worker.at("frames"), 0) << worker.at("cpu");
   }
 }
