@@ -237,8 +237,9 @@ NetConfig Supervisor::completed(const std::string& name, NetConfig net) const {
   if (!segments_.at(net.segment)->started()) {
     throw LaunchError("the switch of segment '" + net.segment + "' is not running");
   }
-  // As if it stood in the file: the address is that of the next interface of this VM.
+  // As if it stood in the file, behind all that was added before.
   Topology wider = topology_;
+  for (VmConfig& one : wider.vms) one.nets = vms_.at(one.name)->nets();
   for (VmConfig& one : wider.vms) {
     if (one.name != name) continue;
     net.origin = "add-net";

@@ -1,5 +1,6 @@
 #include "runtime/vm.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -227,6 +228,17 @@ Task<> Vm::end_process(bool politely) {
 
 void Vm::require_running() const {
   if (state_ != VmState::running) fail(std::string("is ") + name_of(state_) + ", not running");
+}
+
+std::vector<NetConfig> Vm::nets() const {
+  std::vector<NetConfig> nets = config_.nets;
+  for (const VmPort& port : resources_.ports()) {
+    const auto is_it = [&](const NetConfig& net) {
+      return net.segment == port.config.segment && net.mac == port.config.mac;
+    };
+    if (std::none_of(nets.begin(), nets.end(), is_it)) nets.push_back(port.config);
+  }
+  return nets;
 }
 
 Task<nlohmann::json> Vm::add_net(NetConfig config) {

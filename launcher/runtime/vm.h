@@ -14,6 +14,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/backoff.h"
 #include "runtime/console.h"
@@ -46,6 +47,8 @@ class Vm {
   Task<> remove_device(std::string id);
 
   const VmConfig& config() const { return config_; }
+  // Interfaces: the file's, then those added later that it still has.
+  std::vector<NetConfig> nets() const;
   const std::string& name() const { return config_.name; }
   VmState state() const { return state_; }
   bool is_up() const { return state_ == VmState::running; }

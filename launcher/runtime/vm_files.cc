@@ -48,9 +48,10 @@ fs::path VmFiles::copy(const fs::path& path, const char* name, const std::string
   // Root writes what only the user may read; without root the mode has to wait.
   chmod(target.c_str(), 0600);
   std::ofstream output(target, std::ios::binary);
-  output << input.rdbuf();
+  // Nothing to insert counts as a failure of the stream.
+  if (input.peek() != std::ifstream::traits_type::eof()) output << input.rdbuf();
   // An archive begins at a multiple of four (init/initramfs.c); zeros between them are skipped.
-  while (output.tellp() % 4 != 0) output.put('\0');
+  while (output && output.tellp() % 4 != 0) output.put('\0');
   output << more;
   output.close();
   if (!output) throw LaunchError(target.string() + ": cannot be written; is the disk full?");

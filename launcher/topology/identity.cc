@@ -68,7 +68,15 @@ class Assignment {
                                         other->second + "); choose another 'mac' or 'address'");
   }
 
+  // It has one address for each network, and its DHCP server answers on each interface.
+  void take_segment(const VmConfig& router, const NetConfig& net) {
+    if (served_.emplace(router.name, net.segment).second) return;
+    throw TopologyError(net.origin, "router '" + router.name + "' has an interface on segment '" +
+                                        net.segment + "' already, and serves a segment by one");
+  }
+
   void keep_given(const VmConfig& vm, NetConfig& net) {
+    if (vm.router) take_segment(vm, net);
     if (!net.mac.empty()) take_mac(net, *parse_mac(net.mac));
     if (vm.router && net.address.empty()) net.address = ipv4_text(network(net) + kRouterHost);
     if (net.address.empty() && !net.mac.empty()) {
@@ -108,6 +116,7 @@ class Assignment {
   std::map<std::string, uint32_t> networks_;
   std::map<std::pair<std::string, uint64_t>, std::string> macs_;
   std::map<uint32_t, std::string> addresses_;
+  std::set<std::pair<std::string, std::string>> served_;  // router and segment
 };
 
 }  // namespace

@@ -6,9 +6,10 @@
 // segment's /16 network with the MAC's last two octets as the host part, so two clients with the
 // same last octets would share one: the next try is taken then. VMs are served in the order of
 // their names, those with addresses of their own first, so the outcome does not hang on the order
-// in the file. The router VM has the first address of each network.
+// in the file. The router VM has the first address of each network, by its one interface there.
 //
-// Threads: pure. Errors: TopologyError when addresses given by hand collide.
+// Threads: pure. Errors: TopologyError when addresses given by hand collide, or a router has two
+// interfaces on a segment.
 #pragma once
 
 #include "topology/topology.h"

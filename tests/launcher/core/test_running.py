@@ -86,6 +86,29 @@ class Running(LauncherCase):
         self.assertNotIn("a.net1", self.lab.switch_ports())
         self.end()
 
+    def test_added_nets_have_macs_of_their_own(self):
+        self.lab.up(vm("a"))
+        for _ in range(2):
+            self.lab.run("add-net", "a")
+        self.lab.run("remove-device", "a", "net1")
+        self.lab.run("add-net", "a")
+        macs = [one["mac"] for one in self.lab.vm("a")["ports"]]
+        self.assertEqual(len(set(macs)), 3, macs)
+        self.end()
+
+    def test_router_gets_a_net_on_a_segment_that_it_does_not_serve(self):
+        (self.lab.path / "initramfs").write_bytes(b"")
+        segments = '[[switch]]\n[[switch]]\nsegment = "lab"\n'
+        self.lab.up(segments + vm("router", more='initramfs = "initramfs"\n[vm.router]')
+                    + vm("app", more='net = { segment = "lab" }'))
+        self.lab.run("add-net", "router", "--segment", "lab")
+        self.assertIn("router.net1", self.lab.switch_ports("lab"))
+        for segment in ("default", "lab"):
+            refused = self.lab.run("add-net", "router", "--segment", segment, check=False)
+            self.assertIn(f"router 'router' has an interface on segment '{segment}' already",
+                          refused.stderr)
+        self.end()
+
     def test_switch_that_dies_comes_back_with_its_ports(self):
         self.lab.up(vm("a"))
         pid = self.lab.status()["switches"][0]["pid"]

@@ -238,6 +238,12 @@ TEST(Identity, GivenOnesThatCollideAreErrors) {
               HasSubstr("no client can have"));
 }
 
+TEST(Identity, RouterServesASegmentByOneInterface) {
+  const std::string router = "initramfs = \"r\"\nrouter = {}\n";
+  EXPECT_THAT(error_of(vm_named("r", router + "[[vm.net]]\n[[vm.net]]\n")),
+              HasSubstr("net.toml:7: router 'r' has an interface on segment 'default' already"));
+}
+
 TEST(Topology, FilesThatAreMissing) {
   const Topology topology = read(vm_named("a"));
   try {
