@@ -1,5 +1,6 @@
 #include "runtime/devices.h"
 
+#include <exception>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -109,7 +110,7 @@ Task<std::string> Devices::take(std::string vm, std::string device, std::optiona
 Task<> Devices::bind(std::string vm, std::string address, bool was_bound,
                      std::optional<uid_t> uid) {
   if (!was_bound) {
-    // Noted first: a launcher that is killed in between leaves a note too many, which is harmless.
+    // Noted first: a launcher that is killed in between leaves a note too many at the most.
     taken_.insert(address);
     save();
   }
@@ -118,15 +119,39 @@ Task<> Devices::bind(std::string vm, std::string address, bool was_bound,
     arguments.push_back("--user");
     arguments.push_back(std::to_string(*uid));
   }
-  const std::string said = co_await vfio_setup(std::move(arguments));
+  std::string said;
+  std::exception_ptr failure;
+  try {
+    said = co_await vfio_setup(std::move(arguments));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    forget_unless_bound(address);
+    std::rethrow_exception(failure);
+  }
   progress_.say(vm, first_line(said));
+}
+
+void Devices::forget_unless_bound(const std::string& address) {
+  if (is_bound(address) || taken_.erase(address) == 0) return;
+  save();
 }
 
 Task<> Devices::give_back(std::string address) {
   owners_.erase(address);
   if (!taken_.contains(address)) co_return;
   std::vector<std::string> words{"restore", address};
-  const std::string said = co_await vfio_setup(std::move(words));
+  std::exception_ptr failure;
+  try {
+    co_await vfio_setup(std::move(words));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    forget_unless_bound(address);
+    std::rethrow_exception(failure);
+  }
   taken_.erase(address);
   save();
   progress_.say("", address + " given back to the host");

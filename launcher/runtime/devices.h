@@ -34,6 +34,8 @@ class Devices {
   Task<std::string> choose();
   Task<> bind(std::string vm, std::string address, bool was_bound, std::optional<uid_t> uid);
   Task<std::string> vfio_setup(std::vector<std::string> arguments);
+  // After a failure: vfio-setup undoes what it cannot finish.
+  void forget_unless_bound(const std::string& address);
   void save() const;
 
   boost::asio::io_context& loop_;
