@@ -12,7 +12,12 @@ from . import initramfs, kernel, sandbox, tsc
 from .channel import Channel, CommandFailed, Result
 
 _INSIDE = pathlib.Path(__file__).resolve().parent.parent / "inside"
-_BOOT_DEADLINE = 180.0  # seconds; it takes 5 on an idle machine, and must not fail on a busy one
+_ACCELERATOR = ("-accel", "tcg,thread=multi")
+# Time that goes by in instructions, two nanoseconds each, not in seconds: however little of a busy
+# machine a host gets, its timers leave it as much between them to do.
+_COUNTED = ("-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on")
+_COUNTED_KHZ = 1_000_000
+_BOOT_DEADLINE = 300.0  # seconds; it takes 5 on an idle machine, and must not fail on a busy one
 
 
 @dataclasses.dataclass
@@ -52,14 +57,16 @@ class Machine:
                  systemd: bool = False, runs_vms: bool = False):
         """`devices` are further QEMU arguments. With `keep_files` what the play host writes is
         still there after its reboot; with `systemd` that is its process 1 (and needs it). One that
-        `runs_vms` has one CPU and a tick that never stops: under emulated SVM an interrupt that
-        comes while a guest runs may be lost until the next one, and one from another CPU may
-        find the host in the middle of its way out of the guest."""
+        `runs_vms` has one CPU, a clock that counts instructions, and a tick that never stops:
+        under emulated SVM an interrupt that comes while a guest runs may be lost until the next
+        one, and one from another CPU may find the host in the middle of its way out of the
+        guest."""
         self._directory = directory
         self._patience = 120 if runs_vms else 20  # seconds; VMs make it slow
         self.console = directory / "console.log"
         linux = kernel.fetch(cache)
-        timing = f"tsc=reliable tsc_early_khz={tsc.khz()} no_timer_check"
+        khz = _COUNTED_KHZ if runs_vms else tsc.khz()
+        timing = f"tsc=reliable tsc_early_khz={khz} no_timer_check"
         if runs_vms:
             timing += " highres=off nohz=off"
         # clearcpuid: instructions that copy or set a word at a time are slow under emulation.
@@ -67,7 +74,7 @@ class Machine:
                   f"clearcpuid=rep_good {timing} {command_line} "
                   f"playhost.init={_INSIDE / 'init.sh'} playhost.agent={_INSIDE / 'agent.py'} "
                   f"playhost.modules={linux.modules} playhost.systemd={int(systemd)}")
-        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
+        argv = ["qemu-system-x86_64", *(_COUNTED if runs_vms else _ACCELERATOR),
                 "-cpu", "max,la57=off,erms=off,fsrm=off", "-smp", "1" if runs_vms else "2",
                 "-M", "q35,kernel-irqchip=off", "-m", str(memory), "-nodefaults", "-nographic",
                 "-device", "intel-iommu,intremap=on,caching-mode=on",
