@@ -59,6 +59,7 @@ def run_here(story, arguments):
     try:
         story.up(("app1", "app2"))
         story.check_users()
+        story.check_strangers()
         story.say(f"app1 ({story.address('app1')}) pings {arguments.far}")
         story.say(story.in_guest("app1", f"ping -4 -c 3 -W 5 {arguments.far}"))
         story.down()
@@ -88,6 +89,7 @@ def tell(steps, story):
         story.up(("app1", "app2"))
         story.check_host_is_bare()
         story.check_users()
+        story.check_strangers()
         story.ping_far("app1")
         story.send_far("app1")
         story.down()

@@ -39,9 +39,11 @@ def _vm(name, image, images, vmm, memory, extra):
 
 
 def topology(images, vmm, apps, nic=NIC):
-    """A router with the NIC and isolated clients, as a topology file says it."""
-    lines = _vm("router", "router", images, vmm, "192M",
-                [f'devices = ["{nic}"]', "[vm.router]", 'forward = ["tcp/8022 -> app1:22"]'])
+    """A router with the NIC, if there is one, and isolated clients, as a topology file says it."""
+    more = [f'devices = ["{nic}"]'] if nic else []
+    more += ["[vm.router]"] if apps else []
+    more += ['forward = ["tcp/8022 -> app1:22"]'] if "app1" in apps else []
+    lines = _vm("router", "router", images, vmm, "192M", more)
     for name in apps:
         lines += _vm(name, "app", images, vmm, "96M", ['depends = ["router"]'])
         lines += ["[[vm.net]]", "isolated = true"]
@@ -49,12 +51,15 @@ def topology(images, vmm, apps, nic=NIC):
 
 
 class Scenario:
-    """`host` is a Machine or ThisHost, `far` its FarNetwork, if it has one; `say` prints a line."""
+    """`host` is a Machine or ThisHost, `far` its FarNetwork, if it has one; `say` prints a line.
+    `name` is the topology's, whose file, log and so on are in `files`."""
 
-    def __init__(self, host, far, build, images, vmm="qemu", say=print, nic=NIC):
+    def __init__(self, host, far, build, images, vmm="qemu", say=print, nic=NIC, name="scenario",
+                 files="/tmp"):
         self.host, self.far, self.build, self.images, self.vmm = host, far, build, images, vmm
-        self.say, self.nic = say, nic
-        self.state = pathlib.Path("/run/launcher/scenario")
+        self.say, self.nic, self.name = say, nic, name
+        self.state = pathlib.Path("/run/launcher", name)
+        self.files = pathlib.Path(files)
         self._launcher = None
 
     def program(self, name):
@@ -62,7 +67,7 @@ class Scenario:
         return self.build / places[name]
 
     def launch(self, *words, **options):
-        return self.host.run(self.program("launcher"), *words, **options)
+        return self.host.run(self.program("launcher"), *words, "--topology", self.name, **options)
 
     def in_guest(self, name, command, timeout=120, check=True):
         """Runs a command in a VM by its console; output, or Failed."""
@@ -92,26 +97,31 @@ class Scenario:
         self.say(self.host.run(self.program("vfio-setup"), "bind", self.nic, timeout=60).out)
 
     def up(self, apps=("app1", "app2")):
-        self.say(f"launcher up: a router VM that has the NIC, {len(apps)} isolated application VMs")
+        self.say(f"launcher up: a router VM that has {'the' if self.nic else 'no'} NIC, {len(apps)} "
+                 "isolated application VMs")
         text = topology(self.images, self.vmm, apps, self.nic)
-        self.host.run("tee", "/tmp/scenario.toml", stdin=text)
+        file, ready = self.files / f"{self.name}.toml", self.files / "ready"
+        self.host.run("tee", file, stdin=text)
         self._launcher = self.host.spawn(
-            "sh", "-c", f"exec {self.program('launcher')} up /tmp/scenario.toml --ready-fd 3 "
-                        "3>/tmp/ready", log="/tmp/launcher.log")
+            "sh", "-c", f"exec {self.program('launcher')} up {file} --ready-fd 3 3>{ready}",
+            log=self._log())
         self._follow()
-        if not self.host.read("/tmp/ready"):
+        if not self.host.read(ready):
             raise Failed("launcher up ended: " + self.logs())
         self.say(self.launch("status").out)
+
+    def _log(self):
+        return str(self.files / "launcher.log")
 
     def _follow(self):
         """Says what the launcher says, until everything is up or it has ended."""
         deadline, shown = time.monotonic() + UP_WITHIN, 0
-        is_over = f"[ -s /tmp/ready ] || grep -q '^State:.Z' /proc/{self._launcher}/status"
+        is_over = f"[ -s {self.files}/ready ] || grep -q '^State:.Z' /proc/{self._launcher}/status"
         while True:
-            more = f"[ $(stat -c %s /tmp/launcher.log) -gt {shown} ]"
+            more = f"[ $(stat -c %s {self._log()}) -gt {shown} ]"
             self.host.until(f"{is_over} || {more}", deadline - time.monotonic())
             over = self.host.run("/bin/sh", "-c", is_over, check=False).status == 0
-            said = self.host.read("/tmp/launcher.log")
+            said = self.host.read(self._log())
             if len(said) > shown:
                 self.say(said[shown:].rstrip())
             shown = len(said)
@@ -119,7 +129,7 @@ class Scenario:
                 return
 
     def logs(self):
-        return self.host.shell(f"tail -n 40 /tmp/launcher.log {self.state}/log/* 2>&1 || true").out
+        return self.host.shell(f"tail -n 40 {self._log()} {self.state}/log/* 2>&1 || true").out
 
     def address(self, name, family=4):
         shown = self.in_guest(name, f"ip -o -{family} address show dev eth0 scope global")
@@ -167,14 +177,17 @@ class Scenario:
         self.say("the host has no interface but lo, and none of the modules "
                  + ", ".join(UNWANTED_MODULES))
 
-    def check_users(self):
-        """No VMM is root, and one VM's user may not connect to another's port."""
+    def check_users(self, vms=3):
+        """There are so many VMMs, and none is root."""
         shown = self.host.run("ps", "-eo", "uid,pid,args").out.splitlines()
         vmms = [line.split(None, 2) for line in shown
                 if re.search(r"^\s*\d+\s+\d+\s+\S*(qemu-system|cloud-hypervisor)", line)]
-        if len(vmms) < 3 or any(uid == "0" for uid, _, _ in vmms):
+        if len(vmms) < vms or any(uid == "0" for uid, _, _ in vmms):
             raise Failed(f"VMMs: {vmms}")
         self.say(f"users of the VMMs: {' '.join(uid for uid, _, _ in vmms)}")
+
+    def check_strangers(self):
+        """One VM's user may not connect to another's port."""
         sockets = self.host.shell(
             f"find {self.state}/switch -type s -name '*app2*'").out.split()
         owner = {line.split()[0] for line in
@@ -195,7 +208,7 @@ class Scenario:
         self.say("^C")
         self.host.run("kill", "-INT", self._launcher)
         status = self.host.wait(self._launcher, 120)
-        self.say(self.host.read("/tmp/launcher.log").split("ready\n")[-1])
+        self.say(self.host.read(self._log()).split("ready\n")[-1])
         if status != 0:
             raise Failed(f"launcher up ended with {status}: {self.logs()}")
         left = self.host.shell("ps -eo args | grep '[q]emu-system\\|[c]loud-hypervisor\\|[s]witchd/switchd' "
@@ -217,6 +230,10 @@ class Scenario:
                                interface, "-s", "/bin/true", timeout=60)
         self.say(result.err.strip())
 
-    def mac(self, name):
+    def macs(self, name):
+        """Of the VM's interfaces, in their order."""
         status = json.loads(self.launch("status", "--json").out)
-        return next(net["mac"] for vm in status["vms"] if vm["name"] == name for net in vm["ports"])
+        return [net["mac"] for vm in status["vms"] if vm["name"] == name for net in vm["ports"]]
+
+    def mac(self, name):
+        return self.macs(name)[0]

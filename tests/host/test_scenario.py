@@ -63,6 +63,7 @@ class WholeScenario(unittest.TestCase):
         self.story.up()
         self.story.check_host_is_bare()
         self.story.check_users()
+        self.story.check_strangers()
 
     def reach(self):
         for name in ("app1", "app2"):
