@@ -159,6 +159,7 @@ Task<> Vm::supervise() {
       remark("is up again");
     } else {
       reason_ = failure;
+      change(VmState::stopping);
       co_await end_process(false);
     }
   }

@@ -54,6 +54,21 @@ class Running(LauncherCase):
         self.assertEqual(self.lab.vm("a")["state"], "stopped")
         self.end()
 
+    def test_stop_while_it_is_started_again(self):
+        self.lab.up(vm("a", more='ready = { console_line = "go" }\n'
+                                 'restart = { first_delay = "10ms", most_delay = "10ms" }'),
+                    wait=False)
+        self.lab.wait_line("a: net0 is attached")
+        with socket.socket(socket.AF_UNIX) as console:
+            console.connect(self.lab.vm("a")["console"])
+            console.sendall(b"go\n")
+            self.lab.wait_line("everything is up")
+        os.kill(self.lab.vm("a")["pid"], signal.SIGKILL)
+        self.lab.wait_state("a", "starting")
+        self.lab.run("stop", "a")
+        self.assertEqual(self.lab.vm("a")["state"], "stopped")
+        self.end()
+
     def test_stop_start_and_dependents(self):
         self.lab.up(vm("app", more='depends = ["router"]') + vm("router"))
         refused = self.lab.run("stop", "router", check=False)
