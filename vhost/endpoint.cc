@@ -70,7 +70,9 @@ class Endpoint::Impl {
   }
 
   PortOffer offer() const {
-    return {.mtu = settings_.mtu.has_value(), .multiqueue = settings_.queue_pairs > 1};
+    return {.mtu = settings_.mtu.has_value(),
+            .multiqueue = settings_.queue_pairs > 1,
+            .packed = settings_.packed};
   }
 
   door::DoorSettings door_settings() const {

@@ -31,6 +31,7 @@ struct EndpointSettings {
   SocketAccess access;
   std::filesystem::path private_socket;  // in a directory of this process alone
   uint16_t port = 0;                     // as the Poller knows it
+  bool packed = false;                   // packed rings are offered
   std::optional<uint16_t> mtu;           // offered to the guest and held to; 1280 to 9216
   unsigned queue_pairs = 1;              // that the guest may have; kMaxQueuePairs at the most
 };

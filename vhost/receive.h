@@ -71,7 +71,8 @@ class ReceiveRing : public Ring {
   // Gets the lines that deliver() starts with on their way. Any thread: nothing is written.
   void prefetch_for_delivery() const noexcept {
     prefetch_for_write(&lock_);
-    if (running()) split_.prefetch_available();
+    if (!running()) return;
+    is_packed_ ? packed_.prefetch_available() : split_.prefetch_available();
   }
 
  private:
@@ -123,6 +124,8 @@ class ReceiveRing : public Ring {
   template <class Format>
   Delivery deliver_to(Format& format, const Batch& batch, std::span<const uint16_t> slots,
                       const uint32_t* tallies) noexcept;
+  Delivery deliver_packed(const Batch& batch, std::span<const uint16_t> slots,
+                          const uint32_t* tallies) noexcept;
   template <class Format>
   HeadsRead prepare(Format& format, const Batch& batch, std::span<const uint16_t> slots,
                     uint32_t count, Stage& stage) noexcept;
@@ -176,7 +179,15 @@ inline Delivery ReceiveRing::deliver(const Batch& batch, std::span<const uint16_
     result.attempted = result.no_guest = static_cast<uint32_t>(slots.size());
     return result;
   }
+  if (__builtin_expect(is_packed_, 0)) return deliver_packed(batch, slots, tallies);
   return deliver_to(split_, batch, slots, tallies);
+}
+
+// Of its own, that the other format's way stays as short as it is.
+[[gnu::noinline]] inline Delivery ReceiveRing::deliver_packed(const Batch& batch,
+                                                              std::span<const uint16_t> slots,
+                                                              const uint32_t* tallies) noexcept {
+  return deliver_to(packed_, batch, slots, tallies);
 }
 
 template <class Format>
@@ -249,9 +260,14 @@ inline void ReceiveRing::fill(Format& format, const Batch& batch, std::span<cons
     uint8_t* at = stage.at[i];
     copy_up_to_128(at, batch.head[slot].data(), std::min<uint32_t>(total, kHeadBytes));
     if (total > kHeadBytes) copy_tail(at + kHeadBytes, batch, slot);
-    format.write_used(i, stage.chain[i], total);
+    if constexpr (!Format::kPublishedByWriting) format.write_used(i, stage.chain[i], total);
     bytes += length;
     tally += tallies[slot];
+  }
+  if constexpr (Format::kPublishedByWriting) {
+    format.template write_all_used<true>(stage.chain, count, count, [&](uint32_t i) {
+      return batch.length[slots[i]] + kNetHeaderBytes;
+    });
   }
   result.delivered += count;
   result.bytes += bytes;
@@ -313,14 +329,19 @@ inline bool ReceiveRing::find_room(Careful& work, uint32_t length, uint32_t fate
   return false;
 }
 
-// The planned buffers hold a frame of this length.
+// The planned buffers hold a frame of this length. The first one comes last: in a packed ring the
+// driver sees it at once.
 inline void ReceiveRing::claim(Careful& work, uint32_t length, uint32_t tally) noexcept {
   const Plan& where = work.plan;
-  uint64_t left = uint64_t{length} + header_bytes_;
-  for (uint32_t i = 0; i < where.buffers; ++i) {
-    const auto part = static_cast<uint32_t>(std::min<uint64_t>(left, where.buffer_capacity[i]));
-    use(work, where.chain[i], part);
-    left -= part;
+  const uint64_t need = uint64_t{length} + header_bytes_;
+  uint64_t before = where.capacity;  // bytes in the buffers before this one
+  work.taken += where.steps;
+  uint32_t step = work.taken;
+  for (uint32_t i = where.buffers; i-- > 0;) {
+    before -= where.buffer_capacity[i];
+    step -= where.chain[i].steps;
+    const uint64_t part = std::min<uint64_t>(need - before, where.buffer_capacity[i]);
+    write_used(step, where.chain[i], static_cast<uint32_t>(part));
   }
   ++work.result.delivered;
   work.result.bytes += length;

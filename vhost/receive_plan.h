@@ -9,14 +9,15 @@ namespace vhost {
 // Gets the first lines of `count` buffers behind `taken`, whatever their shape, on their way.
 // Nothing read here is used for anything else.
 inline void ReceiveRing::prefetch_chains(uint32_t taken, uint32_t count) noexcept {
-  split_.glance(taken, count, [this](const Descriptor& link) {
+  const auto look = [this](const Descriptor& link) {
     uint8_t* at = memory_.translate(link.address, link.length);
     if ((link.flags & kDescIndirect) != 0) {
       prefetch(at);
     } else {
       prefetch_for_write(at);
     }
-  });
+  };
+  is_packed_ ? packed_.glance(taken, count, look) : split_.glance(taken, count, look);
 }
 
 // Finds room for `need` bytes behind `taken` steps, claiming nothing.

@@ -14,9 +14,16 @@ bool has(uint64_t features, unsigned number) {
 std::string Ring::attach(const RingAreas& areas, RingPosition position, uint64_t features,
                          const GuestMemory& memory, int call_fd) {
   const bool event_idx = has(features, feature::kRingEventIdx);
-  std::string error = SplitRing::check(areas, event_idx, memory);
+  const bool packed = has(features, feature::kRingPacked);
+  std::string error = packed ? PackedRing::check(areas, position, memory)
+                             : SplitRing::check(areas, event_idx, memory);
   if (!error.empty()) return error;
-  split_.place(areas, position, event_idx);
+  is_packed_ = packed;
+  if (packed) {
+    packed_.place(areas, position, event_idx);
+  } else {
+    split_.place(areas, position, event_idx);
+  }
   size_ = areas.size;
   indirect_ = has(features, feature::kRingIndirectDesc);
   mergeable_ = has(features, feature::kNetMergeableRxBuf);
@@ -40,6 +47,8 @@ const char* describe(RingFault fault) noexcept {
       return "its available index ran ahead by more than the ring's size";
     case RingFault::descriptor_id:
       return "an available entry names a descriptor beyond the table";
+    case RingFault::chain_length:
+      return "a chain is longer than the ring";
   }
   return "unknown";
 }

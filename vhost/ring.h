@@ -17,6 +17,7 @@
 #include <string>
 
 #include "vhost/guest_memory.h"
+#include "vhost/packed_ring.h"
 #include "vhost/ring_format.h"
 #include "vhost/split_ring.h"
 #include "vhost/virtio.h"
@@ -34,19 +35,23 @@ class Ring {
   void set_running(bool running) noexcept { running_.store(running, std::memory_order_release); }
 
   RingFault fault() const noexcept { return fault_.load(std::memory_order_relaxed); }
-  RingPosition position() const noexcept { return split_.position(); }
+  RingPosition position() const noexcept {
+    return is_packed_ ? packed_.position() : split_.position();
+  }
   int call_fd() const noexcept { return call_fd_; }
   uint16_t size() const noexcept { return size_; }
 
   // How many steps the driver has gone beyond our position, at the most; 0: there is no chain.
   // Stops the ring when its index is impossible.
-  uint16_t available() noexcept { return available_in(split_); }
+  uint16_t available() noexcept {
+    return is_packed_ ? available_in(packed_) : available_in(split_);
+  }
 
   // The driver has made something available at some time: a driver with fewer queues than the
   // device never fills the others, and not every VMM disables those. Any worker.
   bool ever_filled() noexcept {
     if (ever_filled_.load(std::memory_order_relaxed)) return true;
-    if (!split_.filled()) return false;
+    if (is_packed_ ? !packed_.filled() : !split_.filled()) return false;
     ever_filled_.store(true, std::memory_order_relaxed);
     return true;
   }
@@ -57,11 +62,13 @@ class Ring {
   }
 
   // Publishes what was written into the used ring; true: the driver wants an interrupt.
-  bool publish(uint32_t steps) noexcept { return split_.publish(steps); }
+  bool publish(uint32_t steps) noexcept {
+    return is_packed_ ? packed_.publish(steps) : split_.publish(steps);
+  }
 
   // Asks the driver for kicks from the next chain on. Follow it by a fence and another look.
-  void enable_kicks() noexcept { split_.enable_kicks(); }
-  void disable_kicks() noexcept { split_.disable_kicks(); }
+  void enable_kicks() noexcept { is_packed_ ? packed_.enable_kicks() : split_.enable_kicks(); }
+  void disable_kicks() noexcept { is_packed_ ? packed_.disable_kicks() : split_.disable_kicks(); }
 
  protected:
   template <class Format>
@@ -79,21 +86,21 @@ class Ring {
   // The chain `step` ahead of our position. False: there is none.
   bool find_head(uint32_t step, uint32_t available, Head& head) noexcept {
     if (step >= available || !running()) return false;
-    const RingFault fault = split_.head(step, head);
+    const RingFault fault = is_packed_ ? packed_.head(step, head) : split_.head(step, head);
     if (__builtin_expect(fault != RingFault::none, 0)) give_up(fault);
-    return fault == RingFault::none;
+    return fault == RingFault::none && head.chain.steps != 0;
   }
   void write_used(uint32_t step, Chain chain, uint32_t length) noexcept {
-    split_.write_used(step, chain, length);
+    is_packed_ ? packed_.write_used(step, chain, length) : split_.write_used(step, chain, length);
   }
 
   // Goes to the first link, which may lie in an indirect table: no NEXT beside INDIRECT, whole
-  // descriptors only, no longer than the ring (virtio 1.2, 2.7.5.3). False: it breaks the rules.
-  // Whether a link is INDIRECT itself is the caller's to check.
+  // descriptors only, no longer than the ring (virtio 1.2, 2.7.5.3 and 2.8.8). False: it breaks the
+  // rules. Whether a link is INDIRECT itself is the caller's to check.
   bool start_walk(ChainWalk& walk, const Head& head, uint32_t step) noexcept {
     const Descriptor& first = head.first;
     if ((first.flags & kDescIndirect) == 0) {
-      split_.start(walk, head, step);
+      is_packed_ ? packed_.start(walk, head, step) : split_.start(walk, head, step);
       return true;
     }
     const auto entries = static_cast<unsigned>(first.length / sizeof(Descriptor));
@@ -101,12 +108,18 @@ class Ring {
     if (first.length % sizeof(Descriptor) != 0 || entries == 0 || entries > size_) return false;
     const uint8_t* at = memory_.translate(first.address, first.length);
     if (at == nullptr) return false;
-    SplitRing::start_table(walk, reinterpret_cast<const Descriptor*>(at), entries);
+    const auto* table = reinterpret_cast<const Descriptor*>(at);
+    is_packed_ ? PackedRing::start_table(walk, table, entries)
+               : SplitRing::start_table(walk, table, entries);
     return true;
   }
-  Step next_link(ChainWalk& walk) const noexcept { return SplitRing::next(walk); }
+  Step next_link(ChainWalk& walk) const noexcept {
+    return is_packed_ ? PackedRing::next(walk) : SplitRing::next(walk);
+  }
 
   SplitRing split_;
+  PackedRing packed_;
+  bool is_packed_ = false;
   uint16_t size_ = 0;
   bool indirect_ = false;
   bool mergeable_ = false;

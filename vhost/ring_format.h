@@ -23,6 +23,7 @@ enum class RingFault : uint8_t {
   none,
   avail_index,    // the available index ran further ahead than the ring is long
   descriptor_id,  // an available entry names a descriptor that does not exist
+  chain_length,   // a chain of a packed ring has no end
 };
 
 // For people.
@@ -69,6 +70,7 @@ struct ChainWalk {
   const Descriptor* table;
   unsigned size;  // entries of the table
   unsigned left;  // links that may still follow
+  unsigned at;    // where `link` stands; in packed rings
 };
 enum class Step : uint8_t { link, end, broken };
 

@@ -89,10 +89,10 @@ class SplitRing {
 
   // Walks a chain of the ring's own table from its first descriptor on.
   void start(ChainWalk& walk, const Head& head, uint32_t /*step*/) const noexcept {
-    walk = {head.first, descriptors_, size_, size_ - 1u};
+    walk = {head.first, descriptors_, size_, size_ - 1u, 0};
   }
   static void start_table(ChainWalk& walk, const Descriptor* table, unsigned entries) noexcept {
-    walk = {read_descriptor(table), table, entries, entries - 1};
+    walk = {read_descriptor(table), table, entries, entries - 1, 0};
   }
   static Step next(ChainWalk& walk) noexcept {
     if ((walk.link.flags & kDescNext) == 0) return Step::end;
@@ -102,6 +102,7 @@ class SplitRing {
     return Step::link;
   }
 
+  static constexpr bool kPublishedByWriting = false;
   static constexpr uint32_t steps(Chain) noexcept { return 1; }
   // Past chains that were read.
   void advance(uint32_t steps) noexcept {

@@ -28,6 +28,7 @@ inline constexpr unsigned kRingIndirectDesc = 28;
 inline constexpr unsigned kRingEventIdx = 29;
 inline constexpr unsigned kProtocolFeatures = 30;  // VHOST_USER_F_PROTOCOL_FEATURES
 inline constexpr unsigned kVersion1 = 32;
+inline constexpr unsigned kRingPacked = 34;
 inline constexpr unsigned kInOrder = 35;  // both rings return buffers in the order they came
 
 constexpr uint64_t bit(unsigned number) {
@@ -60,12 +61,14 @@ struct PortOffer {
   // uses, is the VMM's own affair; but cloud-hypervisor has one only when the back-end offers it,
   // and QEMU passes VIRTIO_NET_F_MQ on only then.
   bool multiqueue = false;
+  bool packed = false;  // it is set to
 };
 constexpr uint64_t offered_features(const PortOffer& port) {
   constexpr uint64_t kMultiqueue =
       feature::bit(feature::kNetControlQueue) | feature::bit(feature::kNetMultiqueue);
   return kOfferedFeatures | (port.mtu ? feature::bit(feature::kNetMtu) : 0) |
-         (port.multiqueue ? kMultiqueue : 0);
+         (port.multiqueue ? kMultiqueue : 0) |
+         (port.packed ? feature::bit(feature::kRingPacked) : 0);
 }
 inline constexpr uint64_t kOfferedProtocolFeatures =
     feature::bit(protocol_feature::kMultiqueue) | feature::bit(protocol_feature::kReplyAck);
@@ -73,7 +76,7 @@ constexpr uint64_t offered_protocol_features(const PortOffer& port) {
   return kOfferedProtocolFeatures | (port.mtu ? feature::bit(protocol_feature::kNetMtu) : 0);
 }
 
-// Ring sizes that a port accepts: powers of two (virtio 1.2, 2.7) up to this.
+// Ring sizes that a port accepts: up to this, and powers of two for split rings (virtio 1.2, 2.7).
 inline constexpr uint16_t kMaxRingSize = 1024;
 // Pairs of a receive and a transmit queue (virtio 1.2, 5.1.2) that a port may have.
 inline constexpr uint16_t kMaxQueuePairs = 16;
@@ -90,6 +93,16 @@ static_assert(sizeof(Descriptor) == 16);
 inline constexpr uint16_t kDescNext = 1;
 inline constexpr uint16_t kDescWrite = 2;  // device writes
 inline constexpr uint16_t kDescIndirect = 4;
+// In packed rings (virtio 1.2, 2.8.1), where `flags` comes last and the buffer's id before it.
+inline constexpr uint16_t kDescAvailable = 1 << 7;
+inline constexpr uint16_t kDescUsed = 1 << 15;
+
+// Event suppression of packed rings (virtio 1.2, 2.8.10): 16 bits of place and wrap counter, 16 of
+// flags.
+inline constexpr uint16_t kWrapBit = 1 << 15;
+inline constexpr uint16_t kEventEnable = 0;
+inline constexpr uint16_t kEventDisable = 1;
+inline constexpr uint16_t kEventDescriptor = 2;  // with VIRTIO_F_EVENT_IDX alone
 
 // Driver area (virtio 1.2, 2.7.6): this, `size` entries of 16 bits, `used_event`.
 struct AvailRing {

@@ -21,9 +21,9 @@ constexpr uint32_t kLargestSegment = 65'553;  // of IPv4, with Ethernet's header
 constexpr unsigned kMostMacs = 8192;
 
 constexpr const char* kIntroduction =
-    R"(switch-bench measures a vhost-user switch: it plays the virtual machines (bare front-ends with
-their own memory and rings, all driven from one CPU) and asks the switch how many cycles a frame
-took inside it.
+    R"(switch-bench measures a vhost-user switch: it plays the virtual machines (bare front-ends
+with their own memory and rings, all driven from one CPU) and asks the switch how many cycles a
+frame took inside it.
 
   switch-bench live                  a running switchd, in under 30 s, as an ordinary user:
                                      adds two ports for the time being, measures 64 and 1518 bytes
@@ -67,6 +67,8 @@ po::options_description run_options() {
       "frame's head and descriptor and read and check each one received, as a driver does")(
       "shape", po::value<std::string>()->default_value("direct"),
       "descriptors of a frame: direct (one) or indirect3 (a table of three)")(
+      "ring", po::value<std::string>()->default_value("split"),
+      "format of the rings: split, or packed, which the ports must be set to offer")(
       "buffers", po::value<std::string>()->default_value("in-order"),
       "where a ring's buffers lie in memory: in-order (one after the other) or scattered (as an "
       "allocator in use hands them out: the CPU's prefetchers cannot follow the ring)")(
@@ -137,6 +139,7 @@ void fill_traffic(const po::variables_map& values, TrafficOptions& traffic) {
   traffic.shape = one_of<frontend::StreamShape>(
       values, "shape",
       {{"direct", frontend::StreamShape::direct}, {"indirect3", frontend::StreamShape::indirect3}});
+  traffic.packed = one_of<bool>(values, "ring", {{"split", false}, {"packed", true}});
   traffic.scattered = one_of<bool>(values, "buffers", {{"in-order", false}, {"scattered", true}});
   traffic.ring_size = values["ring-size"].as<uint16_t>();
   traffic.receive_buffer = within(values, "receive-buffer", 64u, 65'536u);

@@ -13,6 +13,10 @@ const char* mode_name(Mode mode) {
   return mode == Mode::rings ? "rings" : "touch";
 }
 
+const char* ring_name(const TrafficOptions& traffic) {
+  return traffic.packed ? "packed" : "split";
+}
+
 const char* shape_name(frontend::StreamShape shape) {
   return shape == frontend::StreamShape::direct ? "direct" : "indirect3";
 }
@@ -67,6 +71,7 @@ nlohmann::json to_json(const MeasurementOptions& options, const Measurement& res
           {"macs_per_port", traffic.macs_per_port},
           {"mode", mode_name(traffic.mode)},
           {"shape", shape_name(traffic.shape)},
+          {"ring", ring_name(traffic)},
           {"buffers", traffic.scattered ? "scattered" : "in-order"},
           {"ring_size", traffic.ring_size},
           {"hugepages", traffic.hugepages},
@@ -92,9 +97,10 @@ nlohmann::json to_json(const MeasurementOptions& options, const Measurement& res
 
 void print(std::ostream& out, const MeasurementOptions& options, const Measurement& result) {
   const TrafficOptions& traffic = options.traffic;
-  out << text("%s of %zu, %u bytes, %u MACs a port, %s, %s\n", name_of(traffic.pattern).c_str(),
-              traffic.sockets.size(), traffic.frame_size, unsigned{traffic.macs_per_port},
-              mode_name(traffic.mode), shape_name(traffic.shape));
+  out << text("%s of %zu, %u bytes, %u MACs a port, %s, %s, %s rings\n",
+              name_of(traffic.pattern).c_str(), traffic.sockets.size(), traffic.frame_size,
+              unsigned{traffic.macs_per_port}, mode_name(traffic.mode), shape_name(traffic.shape),
+              ring_name(traffic));
   out << text("  sent                %10.3f million frames a second\n",
               result.sent_per_second / 1e6);
   out << text("  delivered           %10.3f million frames a second\n",

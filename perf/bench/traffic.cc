@@ -44,6 +44,7 @@ void Traffic::add_station(uint16_t index) {
   frontend::GuestOptions wanted;
   wanted.socket = options_.sockets[index];
   wanted.listen = options_.listen;
+  wanted.packed = options_.packed;
   wanted.transmit_size = wanted.receive_size = options_.ring_size;
   wanted.memory.regions = {memory_for(options_, receive_buffer)};
   wanted.memory.hugepages = options_.hugepages;

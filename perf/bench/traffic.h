@@ -31,6 +31,7 @@ struct TrafficOptions {
   uint16_t macs_per_port = 1;
   Mode mode = Mode::rings;
   frontend::StreamShape shape = frontend::StreamShape::direct;
+  bool packed = false;     // rings
   bool scattered = false;  // the guests' buffers in memory (frontend/buffer_order.h)
   uint16_t ring_size = 256;
   uint32_t receive_buffer = 2048;  // raised in rings mode to hold a whole frame

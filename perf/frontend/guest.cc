@@ -11,9 +11,10 @@ Guest::Guest(GuestOptions options)
       memory_(options_.memory),
       transmit_(options_.pairs),
       receive_(options_.pairs) {
+  if (options_.packed) options_.required_features |= feature::kPackedRing;
   for (uint16_t pair = 0; pair < options_.pairs; ++pair) {
-    rings_.emplace_back(memory_, options_.receive_size);
-    rings_.emplace_back(memory_, options_.transmit_size);
+    rings_.emplace_back(memory_, options_.receive_size, options_.packed);
+    rings_.emplace_back(memory_, options_.transmit_size, options_.packed);
   }
 }
 
@@ -89,7 +90,7 @@ void Guest::acknowledge(uint64_t offered) {
     throw Error(options_.socket + ": the back-end lacks feature bits " + std::to_string(missing));
   }
   features_ = offered & (options_.features | options_.required_features);
-  for (SplitRing& ring : rings_) {
+  for (Ring& ring : rings_) {
     ring.event_index((features_ & feature::kEventIndex) != 0);
     ring.in_order((features_ & feature::kInOrder) != 0);
     ring.want_interrupt(ring.interrupts_wanted());
@@ -101,12 +102,12 @@ void Guest::share_memory() {
 }
 
 void Guest::set_up_ring(uint32_t index) {
-  const SplitRing& ring = rings_.at(index);
+  Ring& ring = rings_.at(index);
   const bool qemu = options_.order == MessageOrder::qemu;
   connection_->set_vring_num(index, ring.size());
   if (!qemu) connection_->set_vring_address(ring.address(index));
   const uint16_t base =
-      options_.base == RingBase::available_index ? ring.next_available() : ring.used_index();
+      options_.base == RingBase::available_index ? ring.base_of_available() : ring.base_of_used();
   connection_->set_vring_base(index, base);
   if (qemu) connection_->set_vring_address(ring.address(index));
   if (qemu) connection_->set_vring_kick(index, ring.kick_descriptor());
@@ -120,7 +121,7 @@ void Guest::enable_rings(bool enable) {
 }
 
 void Guest::kick_rings() {
-  for (SplitRing& ring : rings_) ring.kick();
+  for (Ring& ring : rings_) ring.kick();
 }
 
 std::vector<uint32_t> Guest::stop() {
@@ -143,7 +144,7 @@ void Guest::disconnect(bool reset) {
 }
 
 void Guest::reset_rings() {
-  for (SplitRing& ring : rings_) ring.reset();
+  for (Ring& ring : rings_) ring.reset();
   for (auto& queue : transmit_) queue.reset();
   for (auto& queue : receive_) queue.reset();
 }

@@ -22,7 +22,7 @@
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
 #include "frontend/receive_queue.h"
-#include "frontend/split_ring.h"
+#include "frontend/ring.h"
 #include "frontend/transmit_queue.h"
 
 namespace frontend {
@@ -45,6 +45,7 @@ struct GuestOptions {
   uint64_t required_features = 0;
   bool reply_ack = true;
   RingBase base = RingBase::used_index;
+  bool packed = false;  // the rings are, and the back-end must offer it
   uint16_t pairs = 1;
   uint16_t transmit_size = 256;
   uint16_t receive_size = 256;
@@ -89,9 +90,9 @@ class Guest {
   Connection& connection() { return *connection_; }
   bool connected() const { return connection_.has_value(); }
   GuestMemory& memory() { return memory_; }
-  SplitRing& ring(uint32_t index) { return rings_.at(index); }
-  SplitRing& receive_ring(uint16_t pair = 0) { return rings_.at(2u * pair); }
-  SplitRing& transmit_ring(uint16_t pair = 0) { return rings_.at(2u * pair + 1u); }
+  Ring& ring(uint32_t index) { return rings_.at(index); }
+  Ring& receive_ring(uint16_t pair = 0) { return rings_.at(2u * pair); }
+  Ring& transmit_ring(uint16_t pair = 0) { return rings_.at(2u * pair + 1u); }
   uint64_t offered() const { return offered_; }
   uint64_t features() const { return features_; }
   uint64_t queue_num() const { return queue_num_; }
@@ -108,7 +109,7 @@ class Guest {
 
   GuestOptions options_;
   GuestMemory memory_;
-  std::vector<SplitRing> rings_;
+  std::vector<Ring> rings_;
   std::vector<std::unique_ptr<TransmitQueue>> transmit_;
   std::vector<std::unique_ptr<ReceiveQueue>> receive_;
   std::optional<Listener> listener_;

@@ -16,7 +16,7 @@ constexpr uint16_t kNoBuffer = 0xffff;
 
 }  // namespace
 
-ReceiveQueue::ReceiveQueue(SplitRing& ring, GuestMemory& memory, const ReceiveOptions& options)
+ReceiveQueue::ReceiveQueue(Ring& ring, GuestMemory& memory, const ReceiveOptions& options)
     : ring_(ring), memory_(memory), options_(options), by_head_(ring.size(), kNoBuffer) {
   if (options_.links.empty()) throw Error("a receive buffer has at least one descriptor");
   const std::size_t each = options_.indirect ? 1 : options_.links.size();
@@ -49,11 +49,13 @@ void ReceiveQueue::write_descriptors(const Buffer& buffer) {
   const uint16_t first = options_.indirect ? uint16_t{0} : buffer.head;
   Descriptor* chain = options_.indirect ? buffer.table : ring_.descriptors();
   for (std::size_t i = 0; i < buffer.links.size(); ++i) {
-    Descriptor& descriptor = chain[first + i];
-    descriptor = {memory_.guest_address(buffer.links[i]), options_.links[i], kDescriptorWrite, 0};
-    if (i + 1 == buffer.links.size()) continue;
-    descriptor.flags |= kDescriptorNext;
-    descriptor.next = static_cast<uint16_t>(first + i + 1);
+    Descriptor link = {memory_.guest_address(buffer.links[i]), options_.links[i], kDescriptorWrite,
+                       0};
+    if (i + 1 != buffer.links.size()) {
+      link.flags |= kDescriptorNext;
+      link.next = static_cast<uint16_t>(first + i + 1);
+    }
+    chain[first + i] = options_.indirect ? ring_.in_table(link) : link;
   }
   if (!options_.indirect) return;
   ring_.descriptors()[buffer.head] = {

@@ -14,7 +14,7 @@
 
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
-#include "frontend/split_ring.h"
+#include "frontend/ring.h"
 
 namespace frontend {
 
@@ -34,7 +34,7 @@ struct ReceivedFrame {
 
 class ReceiveQueue {
  public:
-  ReceiveQueue(SplitRing& ring, GuestMemory& memory, const ReceiveOptions& options);
+  ReceiveQueue(Ring& ring, GuestMemory& memory, const ReceiveOptions& options);
 
   // Posts every free buffer, at most `limit` of them, and publishes. How many.
   std::size_t fill(std::size_t limit = SIZE_MAX);
@@ -42,7 +42,7 @@ class ReceiveQueue {
   std::optional<ReceivedFrame> receive();
   std::size_t posted() const { return posted_.size(); }
   uint64_t frames() const { return frames_; }
-  SplitRing& ring() { return ring_; }
+  Ring& ring() { return ring_; }
 
  private:
   struct Buffer {
@@ -57,7 +57,7 @@ class ReceiveQueue {
   void append(const Buffer& buffer, uint32_t length, std::vector<uint8_t>& bytes) const;
   void check_poison(const Buffer& buffer) const;
 
-  SplitRing& ring_;
+  Ring& ring_;
   GuestMemory& memory_;
   ReceiveOptions options_;
   std::vector<Buffer> buffers_;

@@ -15,8 +15,7 @@ constexpr uint16_t kTouchBatch = 32;
 
 }  // namespace
 
-ReceiveStream::ReceiveStream(SplitRing& ring, GuestMemory& memory,
-                             const ReceiveStreamOptions& options)
+ReceiveStream::ReceiveStream(Ring& ring, GuestMemory& memory, const ReceiveStreamOptions& options)
     : ring_(ring),
       options_(options),
       stride_(stride_for(options.buffer_size)),
@@ -45,9 +44,9 @@ inline void ReceiveStream::write_chain(uint16_t slot) {
   const uint32_t header = options_.header_size;
   const uint32_t half = (size - header) / 2;
   Descriptor* table = tables_ + slot * kTableLinks;
-  table[0] = {address, header, kDescriptorWrite | kDescriptorNext, 1};
-  table[1] = {address + header, half, kDescriptorWrite | kDescriptorNext, 2};
-  table[2] = {address + header + half, size - header - half, kDescriptorWrite, 0};
+  table[0] = ring_.in_table({address, header, kDescriptorWrite | kDescriptorNext, 1});
+  table[1] = ring_.in_table({address + header, half, kDescriptorWrite | kDescriptorNext, 2});
+  table[2] = ring_.in_table({address + header + half, size - header - half, kDescriptorWrite, 0});
   ring_.descriptors()[slot] = {tables_address_ + slot * kTableLinks * sizeof(Descriptor),
                                static_cast<uint32_t>(sizeof(Descriptor) * kTableLinks),
                                kDescriptorIndirect, 0};

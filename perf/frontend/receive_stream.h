@@ -16,7 +16,7 @@
 #include "frontend/frame.h"
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
-#include "frontend/split_ring.h"
+#include "frontend/ring.h"
 
 namespace frontend {
 
@@ -40,7 +40,7 @@ struct ReceiveCounts {
 
 class ReceiveStream {
  public:
-  ReceiveStream(SplitRing& ring, GuestMemory& memory, const ReceiveStreamOptions& options);
+  ReceiveStream(Ring& ring, GuestMemory& memory, const ReceiveStreamOptions& options);
 
   // Frames (turn_rings: buffers) received in this turn.
   uint32_t turn_rings();
@@ -64,7 +64,7 @@ class ReceiveStream {
   uint16_t examine(const uint8_t* start);
   uint32_t examine_batch(uint16_t first, uint16_t count);
 
-  SplitRing& ring_;
+  Ring& ring_;
   ReceiveStreamOptions options_;
   std::size_t stride_;
   std::vector<uint16_t> places_;

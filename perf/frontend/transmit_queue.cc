@@ -14,7 +14,7 @@ constexpr int kPoison = 0xee;
 
 }  // namespace
 
-TransmitQueue::TransmitQueue(SplitRing& ring, GuestMemory& memory, const TransmitOptions& options)
+TransmitQueue::TransmitQueue(Ring& ring, GuestMemory& memory, const TransmitOptions& options)
     : ring_(ring),
       memory_(memory),
       options_(options),
@@ -92,10 +92,12 @@ void TransmitQueue::put_indirect(std::span<const Descriptor> links, uint16_t id)
         memory_.allocate(sizeof(Descriptor) * options_.max_links, 16));
   }
   for (std::size_t i = 0; i < links.size(); ++i) {
-    table[i] = links[i];
-    if (i + 1 == links.size()) continue;
-    table[i].flags |= kDescriptorNext;
-    table[i].next = static_cast<uint16_t>(i + 1);
+    Descriptor link = links[i];
+    if (i + 1 != links.size()) {
+      link.flags |= kDescriptorNext;
+      link.next = static_cast<uint16_t>(i + 1);
+    }
+    table[i] = ring_.in_table(link);
   }
   ring_.descriptors()[id] = {memory_.guest_address(table),
                              static_cast<uint32_t>(sizeof(Descriptor) * links.size()),

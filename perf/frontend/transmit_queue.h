@@ -18,7 +18,7 @@
 
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
-#include "frontend/split_ring.h"
+#include "frontend/ring.h"
 
 namespace frontend {
 
@@ -41,7 +41,7 @@ struct TransmitOptions {
 
 class TransmitQueue {
  public:
-  TransmitQueue(SplitRing& ring, GuestMemory& memory, const TransmitOptions& options);
+  TransmitQueue(Ring& ring, GuestMemory& memory, const TransmitOptions& options);
 
   // Puts a frame on the ring, not yet published. False: no free descriptors, reclaim() first.
   bool send(std::span<const uint8_t> frame, const ChainShape& shape = {},
@@ -58,7 +58,7 @@ class TransmitQueue {
   std::size_t reclaim();
   std::size_t in_flight() const { return in_flight_.size(); }
   uint64_t completed() const { return completed_; }
-  SplitRing& ring() { return ring_; }
+  Ring& ring() { return ring_; }
 
  private:
   std::size_t buffer_size() const;
@@ -66,7 +66,7 @@ class TransmitQueue {
   void put_indirect(std::span<const Descriptor> links, uint16_t id);
   void give_back(uint16_t head);
 
-  SplitRing& ring_;
+  Ring& ring_;
   GuestMemory& memory_;
   TransmitOptions options_;
   std::vector<uint8_t*> buffers_;               // by head id, allocated at first use

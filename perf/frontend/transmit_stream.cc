@@ -16,7 +16,7 @@ constexpr uint16_t kTouchBatch = 32;  // slots whose lines are fetched for writi
 
 }  // namespace
 
-TransmitStream::TransmitStream(SplitRing& ring, GuestMemory& memory,
+TransmitStream::TransmitStream(Ring& ring, GuestMemory& memory,
                                const TransmitStreamOptions& options)
     : ring_(ring),
       memory_(memory),
@@ -45,9 +45,9 @@ inline void TransmitStream::write_chain(uint16_t slot) {
     return;
   }
   Descriptor* table = tables_ + slot * kTableLinks;
-  table[0] = {address, header, kDescriptorNext, 1};
-  table[1] = {address + header, size / 2, kDescriptorNext, 2};
-  table[2] = {address + header + size / 2, size - size / 2, 0, 0};
+  table[0] = ring_.in_table({address, header, kDescriptorNext, 1});
+  table[1] = ring_.in_table({address + header, size / 2, kDescriptorNext, 2});
+  table[2] = ring_.in_table({address + header + size / 2, size - size / 2, 0, 0});
   ring_.descriptors()[slot] = {memory_.guest_address(table),
                                static_cast<uint32_t>(sizeof(Descriptor) * kTableLinks),
                                kDescriptorIndirect, 0};

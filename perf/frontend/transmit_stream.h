@@ -23,7 +23,7 @@
 #include "frontend/frame.h"
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
-#include "frontend/split_ring.h"
+#include "frontend/ring.h"
 
 namespace frontend {
 
@@ -42,7 +42,7 @@ struct TransmitStreamOptions {
 
 class TransmitStream {
  public:
-  TransmitStream(SplitRing& ring, GuestMemory& memory, const TransmitStreamOptions& options);
+  TransmitStream(Ring& ring, GuestMemory& memory, const TransmitStreamOptions& options);
 
   // Writes every slot anew. Only while nothing is in flight.
   void aim(const TrafficPlan& plan);
@@ -75,7 +75,7 @@ class TransmitStream {
   void touch_returned(uint16_t first, uint16_t count);
   uint16_t touch_free(uint16_t ahead, uint32_t limit);
 
-  SplitRing& ring_;
+  Ring& ring_;
   GuestMemory& memory_;
   TransmitStreamOptions options_;
   uint32_t frame_size_;

@@ -45,6 +45,10 @@ void set_queues(PortConfig& port, const Value& value) {
   port.settings.queues = static_cast<uint16_t>(value.integer(1, vhost::kMaxQueuePairs));
 }
 
+void set_packed(PortConfig& port, const Value& value) {
+  port.settings.packed = value.boolean();
+}
+
 void set_connection(PortConfig& port, const Value& value) {
   const std::string& mode = value.text();
   if (mode != "server" && mode != "client") {
@@ -117,7 +121,7 @@ json static_macs_json(const PortConfig& port) {
   return macs;
 }
 
-constexpr std::array<PortSettingRow, 13> kRows = {{
+constexpr std::array<PortSettingRow, 14> kRows = {{
     {"name", ValueKind::text, "NAME", "unique on this switch", set_name,
      [](const PortConfig& port) { return json(port.settings.name); }},
     {"socket", ValueKind::text, "PATH",
@@ -139,6 +143,9 @@ constexpr std::array<PortSettingRow, 13> kRows = {{
     {"queues", ValueKind::integer, "N",
      "pairs of queues that the guest may have, 1 to 16 (16); it uses as many as it likes",
      set_queues, [](const PortConfig& port) { return json(port.settings.queues); }},
+    {"packed", ValueKind::boolean, "true|false",
+     "packed rings are offered; a guest that uses them stands still when the switch is killed",
+     set_packed, [](const PortConfig& port) { return json(port.settings.packed); }},
     {"socket_mode", ValueKind::mode, "MODE", "permission bits of the socket (0660)", set_mode,
      [](const PortConfig& port) { return json(octal(port.settings.access.mode)); }},
     {"socket_owner", ValueKind::name_list, "USER", "owner of the socket, name or number", set_owner,

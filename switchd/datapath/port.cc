@@ -20,6 +20,7 @@ Port::Port(boost::asio::io_context& loop, vhost::Poller& poller, uint16_t index,
   endpoint.port = index;
   endpoint.mtu = settings.mtu;
   endpoint.queue_pairs = settings.queues;
+  endpoint.packed = settings.packed;
   endpoint_ = std::make_unique<vhost::Endpoint>(loop, poller, std::move(endpoint), observer());
 }
 

@@ -39,6 +39,7 @@ struct PortSettings {
   policy::PortRules rules;
   std::optional<uint16_t> mtu = {};         // none: the guest decides, up to 9216
   uint16_t queues = vhost::kMaxQueuePairs;  // pairs that the guest may have
+  bool packed = false;                      // packed rings are offered to it
 
   bool operator==(const PortSettings&) const = default;
 };

@@ -21,7 +21,7 @@ constexpr std::array<CommandRow, 12> kRows = {{
     {"port show", "NAME [--messages]", "one port, its counters, its protocol history", port_show},
     {"port add",
      "NAME [--socket-path PATH] [--client] [--isolated] [--mac-limit N] [--mtu N] [--queues N] "
-     "[--mode MODE] "
+     "[--packed] [--mode MODE] "
      "[--owner USER] [--group GROUP] [--allow-uid USER]... [--allow-gid GROUP]... [--static-mac "
      "MAC]... "
      "[--transient]",

@@ -39,10 +39,10 @@ void print_counters(const json& counters, std::ostream& out) {
 void print_port(const json& port, std::ostream& out) {
   Table table({});
   for (const char* key :
-       {"name",         "state",        "reason",         "socket",    "mode",     "socket_mode",
-        "socket_owner", "socket_group", "allow_uid",      "allow_gid", "isolated", "mac_limit",
-        "mtu",          "queues",       "running_queues", "macs",      "vmm_pid",  "vmm_uid",
-        "worker_cpu",   "origin",       "features"}) {
+       {"name",         "state",        "reason",    "socket",         "mode",     "socket_mode",
+        "socket_owner", "socket_group", "allow_uid", "allow_gid",      "isolated", "mac_limit",
+        "mtu",          "queues",       "packed",    "running_queues", "macs",     "vmm_pid",
+        "vmm_uid",      "worker_cpu",   "origin",    "features"}) {
     table.add({key, cell(port.at(key))});
   }
   table.add({"", cell(port.at("feature_names"))});
@@ -73,6 +73,7 @@ po::options_description add_options() {
       ("mac-limit", po::value<uint32_t>())             //
       ("mtu", po::value<uint16_t>())                   //
       ("queues", po::value<uint16_t>())                //
+      ("packed", po::bool_switch())                    //
       ("mode", po::value<std::string>())               //
       ("owner", po::value<std::string>())              //
       ("group", po::value<std::string>())              //
@@ -106,6 +107,7 @@ void port_add(Invocation& invocation) {
   json params = {{"name", variables["NAME"].as<std::string>()},
                  {"mode", variables["client"].as<bool>() ? "client" : "server"},
                  {"isolated", variables["isolated"].as<bool>()},
+                 {"packed", variables["packed"].as<bool>()},
                  {"transient", variables["transient"].as<bool>()}};
   if (variables.count("socket-path") != 0) {
     params["socket"] =

@@ -77,7 +77,7 @@ TEST_F(Hostile, AFrameOnTruncatedMemory) {
 TEST_F(Hostile, ReceiveBuffersOnTruncatedMemory) {
   frontend::Guest guest(villain());
   guest.start();
-  frontend::SplitRing& ring = guest.receive_ring();
+  frontend::Ring& ring = guest.receive_ring();
   uint8_t* buffer = guest.memory().allocate_in(1, 4096, 4096);
   for (uint16_t i = 0; i < 16; ++i) {
     ring.descriptors()[i] = {guest.memory().guest_address(buffer), 2048, frontend::kDescriptorWrite,

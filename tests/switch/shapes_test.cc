@@ -21,10 +21,11 @@ class Shapes : public testing::TestWithParam<Driver> {
     }
   }
 
-  Net net_{1, {"--port", "other"}};
+  Net net_{1};
 };
 
 TEST_P(Shapes, EveryLengthInEveryShape) {
+  net_.process.call("port.add", {{"name", "other"}, {"packed", GetParam().packed}});
   net_.add("other", GetParam());
   net_.crowd.announce();
   send_all(0, 1);
@@ -35,6 +36,8 @@ TEST_P(Shapes, EveryLengthInEveryShape) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Drivers, Shapes, testing::ValuesIn(drivers()),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(PackedDrivers, Shapes, testing::ValuesIn(packed_drivers()),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace

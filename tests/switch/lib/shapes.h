@@ -28,10 +28,12 @@ struct Driver {
   bool indirect_buffers = false;
   frontend::MessageOrder order = frontend::MessageOrder::cloud_hypervisor;
   bool reply_ack = true;
+  bool packed = false;  // rings: for ports that offer them
 
   void apply(frontend::GuestOptions& options) const;
 };
 // Each takes frames of up to 9014 bytes.
 const std::vector<Driver>& drivers();
+const std::vector<Driver>& packed_drivers();
 
 }  // namespace testbed

@@ -67,7 +67,7 @@ class Pair {
   uint32_t bytes() const { return kHeader + static_cast<uint32_t>(frame_.bytes.size()); }
 
  private:
-  static void repost(frontend::SplitRing& ring) {
+  static void repost(frontend::Ring& ring) {
     const uint16_t pending = ring.pending();
     if (pending == 0) return;
     for (uint16_t i = 0; i < pending; ++i) {
@@ -77,7 +77,7 @@ class Pair {
     ring.publish(pending);
   }
   void lay_out_frames() {
-    frontend::SplitRing& ring = sender_.transmit_ring();
+    frontend::Ring& ring = sender_.transmit_ring();
     for (uint16_t i = 0; i < ring.size(); ++i) {
       uint8_t* at = sender_.memory().allocate(bytes(), 64);
       std::memcpy(at, &frame_.header, kHeader);
@@ -89,7 +89,7 @@ class Pair {
     ring.publish(ring.size());
   }
   void lay_out_buffers() {
-    frontend::SplitRing& ring = receiver_.receive_ring();
+    frontend::Ring& ring = receiver_.receive_ring();
     for (uint16_t i = 0; i < ring.size(); ++i) {
       buffers_.push_back(receiver_.memory().allocate(wanted_.receive_buffer, 64));
       ring.descriptors()[i] = {receiver_.memory().guest_address(buffers_.back()),

@@ -63,6 +63,7 @@ TEST_F(CommandsTest, AddsAPortWithDefaultsAndKeepsIt) {
   EXPECT_EQ(port["mac_limit"], 1024);
   EXPECT_EQ(port["mtu"], json());
   EXPECT_EQ(port["queues"], 16);
+  EXPECT_EQ(port["packed"], false);
   EXPECT_EQ(port["socket_mode"], "0660");
   EXPECT_EQ(port["origin"], "state");
   EXPECT_TRUE(net_.has_port("vm1"));
@@ -76,6 +77,7 @@ TEST_F(CommandsTest, AddsAPortWithEverySetting) {
                                       {"mac_limit", 3},
                                       {"mtu", 9000},
                                       {"queues", 4},
+                                      {"packed", true},
                                       {"socket_mode", "0600"},
                                       {"socket_owner", getuid()},
                                       {"socket_group", std::to_string(getgid())},
@@ -87,6 +89,7 @@ TEST_F(CommandsTest, AddsAPortWithEverySetting) {
   EXPECT_EQ(port["isolated"], true);
   EXPECT_EQ(port["mtu"], 9000);
   EXPECT_EQ(port["queues"], 4);
+  EXPECT_EQ(port["packed"], true);
   EXPECT_EQ(port["socket_owner"], getuid());
   EXPECT_EQ(port["allow_uid"], json({0, 1000}));
   EXPECT_EQ(port["origin"], "transient");

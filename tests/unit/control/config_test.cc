@@ -46,7 +46,7 @@ TEST(Config, ReadsEveryKey) {
       "]\npoll = 'busy'\nidle_us = 20\nmac_ageing_s = 60\n"
       "mac_table_size = 1000\ncpu_level = 'x86-64-v2'\nlog_level = 'debug'\n"
       "[[port]]\nname = 'vm1'\nsocket = '/run/a/one.sock'\nisolated = true\nmac_limit = 4\nmtu = "
-      "1500\nqueues = 2\n"
+      "1500\nqueues = 2\npacked = true\n"
       "socket_mode = 0o600\nsocket_owner = 'root'\nsocket_group = 0\n"
       "allow_uid = ['root', 1000]\nallow_gid = 7\nstatic_macs = ['52:54:00:00:00:01']\n"
       "[[port]]\nname = 'vm2'\n");
@@ -71,6 +71,7 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_EQ(port.settings.rules.mac_limit, 4u);
   EXPECT_EQ(port.settings.mtu, 1500u);
   EXPECT_EQ(port.settings.queues, 2u);
+  EXPECT_TRUE(port.settings.packed);
   EXPECT_EQ(port.settings.access.mode, 0600u);
   EXPECT_EQ(port.settings.access.owner, uid_t{0});
   EXPECT_EQ(port.settings.access.group, gid_t{0});
@@ -92,6 +93,7 @@ TEST(Config, FillsInWhatIsNotGiven) {
   EXPECT_EQ(configuration.ports.at(0).settings.rules.mac_limit, 1024u);
   EXPECT_EQ(configuration.ports.at(0).settings.mtu, std::nullopt);
   EXPECT_EQ(configuration.ports.at(0).settings.queues, 16u);
+  EXPECT_FALSE(configuration.ports.at(0).settings.packed);
   EXPECT_EQ(configuration.ports.at(0).settings.access.mode, 0660u);
 }
 

@@ -97,6 +97,8 @@ TEST_F(ProtocolStateTest, APackedRingsBaseLiesWithinItsSize) {
   ASSERT_EQ("", base(0, 0x8000 | 255)) << "bit 15 is the wrap counter";
   ASSERT_EQ("", address(0));
   EXPECT_THAT(base(0, 256), HasSubstr("beyond its size"));
+  EXPECT_EQ("", base(0, 0x80058005)) << "QEMU says the used place as well";
+  EXPECT_THAT(base(0, 0x80058100), HasSubstr("beyond its size"));
 }
 
 TEST_F(ProtocolStateTest, SizeDoesNotChangeOverAddressesCheckedForAnother) {

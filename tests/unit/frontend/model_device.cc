@@ -18,8 +18,7 @@ T* ModelDevice::at(uint64_t user_address) const {
   throw Error("model device: not a user address");
 }
 
-ModelDevice::ModelDevice(GuestMemory& memory, SplitRing& ring)
-    : memory_(memory), size_(ring.size()) {
+ModelDevice::ModelDevice(GuestMemory& memory, Ring& ring) : memory_(memory), size_(ring.size()) {
   const VringAddress address = ring.address(0);
   descriptors_ = at<Descriptor>(address.descriptors);
   available_ = at<uint16_t>(address.available);

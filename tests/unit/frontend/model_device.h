@@ -8,7 +8,7 @@
 
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
-#include "frontend/split_ring.h"
+#include "frontend/ring.h"
 
 namespace frontend {
 
@@ -19,7 +19,7 @@ class ModelDevice {
     std::vector<Descriptor> links;
   };
 
-  ModelDevice(GuestMemory& memory, SplitRing& ring);
+  ModelDevice(GuestMemory& memory, Ring& ring);
 
   uint16_t available() const { return static_cast<uint16_t>(available_[1] - next_available_); }
   // The next available chain, indirect tables resolved. Nothing: the ring is empty.

@@ -22,7 +22,7 @@ std::vector<uint8_t> test_frame(std::size_t size) {
 class TransmitQueueTest : public testing::Test {
  protected:
   GuestMemory memory_{MemoryOptions{}};
-  SplitRing ring_{memory_, 16};
+  Ring ring_{memory_, 16};
   ModelDevice device_{memory_, ring_};
   TransmitQueue queue_{ring_, memory_, {}};
 
@@ -93,7 +93,7 @@ TEST_F(TransmitQueueTest, NamesAnIdThatWasNotSent) {
 class ReceiveQueueTest : public testing::Test {
  protected:
   GuestMemory memory_{MemoryOptions{}};
-  SplitRing ring_{memory_, 16};
+  Ring ring_{memory_, 16};
   ModelDevice device_{memory_, ring_};
 
   static ReceiveOptions options(std::vector<uint32_t> links, bool indirect = false) {

@@ -1,4 +1,4 @@
-#include "frontend/split_ring.h"
+#include "frontend/ring.h"
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
@@ -13,7 +13,7 @@ namespace {
 class SplitRingTest : public testing::Test {
  protected:
   GuestMemory memory_{MemoryOptions{}};
-  SplitRing ring_{memory_, 8};
+  Ring ring_{memory_, 8};
   ModelDevice device_{memory_, ring_};
 
   uint64_t kicks_read() {
@@ -27,8 +27,8 @@ class SplitRingTest : public testing::Test {
 };
 
 TEST_F(SplitRingTest, SizeMustBeAPowerOfTwo) {
-  EXPECT_THROW(SplitRing(memory_, 100), Error);
-  EXPECT_THROW(SplitRing(memory_, 0), Error);
+  EXPECT_THROW(Ring(memory_, 100), Error);
+  EXPECT_THROW(Ring(memory_, 0), Error);
 }
 
 TEST_F(SplitRingTest, KicksUnlessTheDeviceAskedForNone) {

@@ -13,7 +13,7 @@ namespace {
 
 struct End {
   GuestMemory memory{MemoryOptions{}};
-  SplitRing ring{memory, 64};
+  Ring ring{memory, 64};
   ModelDevice device{memory, ring};
 };
 

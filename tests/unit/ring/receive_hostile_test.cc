@@ -26,6 +26,7 @@ class ReceiveHostileTest : public ReceiveTest {
 // --- Entries and indices: the ring itself is unusable.
 
 TEST_F(ReceiveHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   for (const uint16_t id : std::to_array<uint16_t>({256, 0x7fff, 0xffff})) {
     set_up(256, kModern);
     offer_buffers(1);
@@ -41,6 +42,7 @@ TEST_F(ReceiveHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
 
 // What stands behind the table looks like a good descriptor, and is none.
 TEST_F(ReceiveHostileTest, TheFirstDescriptorBehindTheTableIsNone) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   for (const uint64_t features : {kModern, kMergeable}) {
     set_up(16, features);
     RingAreas areas = driver_->areas();
@@ -66,6 +68,7 @@ TEST_F(ReceiveHostileTest, TheFirstDescriptorBehindTheTableIsNone) {
 }
 
 TEST_F(ReceiveHostileTest, ALinkBehindATableIsNone) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   Descriptor first = buffer(12);
   first.flags |= kDescNext;
   first.next = 1;
@@ -75,6 +78,7 @@ TEST_F(ReceiveHostileTest, ALinkBehindATableIsNone) {
 }
 
 TEST_F(ReceiveHostileTest, ADescriptorThatDoesNotExistAmongMergedBuffers) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   set_up(256, kMergeable);
   offer_buffers(1, 100);
   driver_->offer(300);
@@ -85,6 +89,7 @@ TEST_F(ReceiveHostileTest, ADescriptorThatDoesNotExistAmongMergedBuffers) {
 }
 
 TEST_F(ReceiveHostileTest, AnIndexTooFarAheadStopsTheRing) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   driver_->advance(257);
   const Delivery result = deliver({frame(60)});
   EXPECT_EQ(1u, result.no_buffer);
@@ -103,6 +108,7 @@ TEST_F(ReceiveHostileTest, ReadableBuffersAreNotForReceiving) {
 }
 
 TEST_F(ReceiveHostileTest, LoopsEnd) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   Descriptor self = buffer(12);
   self.flags |= kDescNext;
   self.next = 0;
@@ -114,6 +120,7 @@ TEST_F(ReceiveHostileTest, LoopsEnd) {
 }
 
 TEST_F(ReceiveHostileTest, ANextBeyondTheTable) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   Descriptor link = buffer(12);
   link.flags |= kDescNext;
   for (const uint16_t next : std::to_array<uint16_t>({256, 0xffff})) {
@@ -171,6 +178,8 @@ TEST_F(ReceiveHostileTest, IndirectWhereItMustNotBe) {
   expect_malformed({buffer(12), inner});
   Descriptor both = table({buffer(100)});
   both.flags |= kDescNext;
+  both.next = 250;
+  driver_->descriptor(250) = buffer(100);
   expect_malformed({both});
   set_up(256, kVersion1);
   expect_malformed({table({buffer(100)})});

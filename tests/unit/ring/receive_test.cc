@@ -186,7 +186,7 @@ TEST_F(MergeableTest, BuffersThatAreNotNeededStay) {
   frame(1500);
   EXPECT_EQ(1u, deliver().delivered);
   EXPECT_EQ(2, driver_->used_index());
-  EXPECT_EQ(2, ring_.position().next_avail);
+  EXPECT_EQ(2u, taken(ring_));
   frame(100);
   EXPECT_EQ(1u, deliver().delivered);
   EXPECT_EQ(3, driver_->used_index());

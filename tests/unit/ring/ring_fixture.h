@@ -6,9 +6,20 @@
 #include <memory>
 #include <vector>
 
+#include "ring/packed_driver.h"
 #include "ring/simulated_guest.h"
 
 namespace vhost::test {
+
+// These tests are built once for each format of rings.
+#ifdef TEST_PACKED_RINGS
+inline constexpr bool kPacked = true;
+using TestDriver = PackedDriver;
+#else
+inline constexpr bool kPacked = false;
+using TestDriver = DriverRing;
+#endif
+inline constexpr uint64_t kFormat = kPacked ? feature::bit(feature::kRingPacked) : 0;
 
 class RingTest : public ::testing::Test {
  protected:
@@ -29,9 +40,10 @@ class RingTest : public ::testing::Test {
 
   // Attaches to a new ring and lets it run.
   void set_up(Ring& ring, uint16_t size, uint64_t features, uint16_t index) {
-    driver_ = std::make_unique<DriverRing>(memory_, kRing, size);
+    driver_ = std::make_unique<TestDriver>(memory_, kRing, size);
     driver_->start_at(index);
-    ASSERT_EQ("", ring.attach(driver_->areas(), {index, index}, features, memory_.table(), -1));
+    ASSERT_EQ("", ring.attach(driver_->areas(), driver_->position(), features | kFormat,
+                              memory_.table(), -1));
     ring.set_running(true);
     next_id_ = 0;
     next_buffer_ = kBuffers;
@@ -49,6 +61,9 @@ class RingTest : public ::testing::Test {
     return {place(bytes), static_cast<uint32_t>(bytes.size()), flags, 0};
   }
 
+  // How many descriptors of the ring we have passed since it was new, on its first lap.
+  static unsigned taken(const Ring& ring) { return ring.position().next_avail & (kWrapBit - 1u); }
+
   // Descriptors of the ring itself, linked in this order; the first one's number.
   uint16_t chain(std::vector<Descriptor> links) {
     const uint16_t head = next_id_;
@@ -64,12 +79,16 @@ class RingTest : public ::testing::Test {
   // A table of them in a buffer; the descriptor that leads there.
   Descriptor table(std::vector<Descriptor> links) {
     for (size_t i = 0; i + 1 < links.size(); ++i) {
+      if (kPacked) continue;  // every entry belongs to it
       links[i].flags |= kDescNext;
       links[i].next = static_cast<uint16_t>(i + 1);
     }
     return raw_table(links);
   }
-  Descriptor raw_table(const std::vector<Descriptor>& links) {
+  Descriptor raw_table(std::vector<Descriptor> links) {
+    for (Descriptor& link : links) {
+      if (kPacked) std::swap(link.flags, link.next);  // id, then flags
+    }
     const auto* bytes = reinterpret_cast<const uint8_t*>(links.data());
     return piece(Bytes(bytes, bytes + links.size() * sizeof(Descriptor)), kDescIndirect);
   }
@@ -80,7 +99,7 @@ class RingTest : public ::testing::Test {
   }
 
   SimulatedMemory memory_;
-  std::unique_ptr<DriverRing> driver_;
+  std::unique_ptr<TestDriver> driver_;
   uint16_t next_id_ = 0;
   uint64_t next_buffer_ = kBuffers;
 };

@@ -133,6 +133,12 @@ class DriverRing {
     __atomic_store_n(&avail_->index, static_cast<uint16_t>(avail_->index + by), __ATOMIC_RELEASE);
   }
   uint16_t avail_index() const { return avail_->index; }
+  RingPosition position() const { return {avail_->index, used_->index}; }
+  // Everything the driver wrote becomes nonsense.
+  void scramble() {
+    std::fill_n(descriptors_, size_, Descriptor{0x5000'0000, 0xffffffff, 7, 0xffff});
+    for (uint16_t i = 0; i < size_; ++i) entry(i) = 0xffff;
+  }
 
   uint16_t used_index() const { return __atomic_load_n(&used_->index, __ATOMIC_ACQUIRE); }
   UsedElement used(uint16_t position) const {

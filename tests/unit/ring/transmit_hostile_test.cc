@@ -14,6 +14,7 @@ class TransmitHostileTest : public TransmitTest {
 // --- Entries and indices: the ring itself is unusable.
 
 TEST_F(TransmitHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   for (const uint16_t id : std::to_array<uint16_t>({256, 257, 0x7fff, 0xffff})) {
     set_up(256, kModern);
     offer({sound()});
@@ -22,13 +23,14 @@ TEST_F(TransmitHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
     EXPECT_EQ(1u, take()) << "what stands before it is taken";
     EXPECT_FALSE(ring_.running());
     EXPECT_EQ(RingFault::descriptor_id, ring_.fault());
-    EXPECT_EQ(1, ring_.position().next_avail);
+    EXPECT_EQ(1u, taken(ring_));
     ring_.give_back(*batch_, 0, 1);
     EXPECT_EQ(1, driver_->used_index());
   }
 }
 
 TEST_F(TransmitHostileTest, AnIndexTooFarAheadStopsTheRing) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   driver_->advance(257);
   EXPECT_EQ(0u, take());
   EXPECT_FALSE(ring_.running());
@@ -39,6 +41,7 @@ TEST_F(TransmitHostileTest, AnIndexTooFarAheadStopsTheRing) {
 // --- Chains.
 
 TEST_F(TransmitHostileTest, LoopsEnd) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   Descriptor self = piece(header(), kDescNext);
   driver_->descriptor(0) = self;  // to itself: next is 0
   driver_->offer(0);
@@ -54,6 +57,7 @@ TEST_F(TransmitHostileTest, LoopsEnd) {
 }
 
 TEST_F(TransmitHostileTest, LoopsOfEmptyPiecesEndToo) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   driver_->descriptor(0) = {kBuffers, 0, kDescNext, 0};
   driver_->offer(0);
   EXPECT_EQ(1u, take());
@@ -61,6 +65,7 @@ TEST_F(TransmitHostileTest, LoopsOfEmptyPiecesEndToo) {
 }
 
 TEST_F(TransmitHostileTest, ANextBeyondTheTable) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   for (const uint16_t next : std::to_array<uint16_t>({256, 0x8000, 0xffff})) {
     Descriptor link = piece(header(), kDescNext);
     link.next = next;
@@ -108,8 +113,9 @@ TEST_F(TransmitHostileTest, TooLongByOneByteAndByMuch) {
 TEST_F(TransmitHostileTest, LengthsThatSumPastThirtyTwoBits) {
   SimulatedMemory large;
   large.add(kRing, 0x800000);
-  DriverRing driver(large, kRing, 1024);
-  ASSERT_EQ("", ring_.attach(driver.areas(), {}, kModern, large.table(), -1));
+  TestDriver driver(large, kRing, 1024);
+  ASSERT_EQ("",
+            ring_.attach(driver.areas(), driver.position(), kModern | kFormat, large.table(), -1));
   ring_.set_running(true);
   constexpr uint32_t kPiece = 1u << 22;
   constexpr unsigned kLinks = 1023;
@@ -169,6 +175,8 @@ TEST_F(TransmitHostileTest, IndirectInsideIndirect) {
 TEST_F(TransmitHostileTest, IndirectBesideNext) {
   Descriptor both = table({sound()});
   both.flags |= kDescNext;
+  both.next = 1;
+  driver_->descriptor(1) = sound();
   EXPECT_EQ(kMalformed, fault_of({both}));
   EXPECT_EQ(kMalformed, fault_of({table({sound()}), sound()}));
 }
@@ -191,6 +199,7 @@ TEST_F(TransmitHostileTest, TablesNowhereOrAcrossRegions) {
 }
 
 TEST_F(TransmitHostileTest, ALoopInsideATable) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   Descriptor link = piece(header(), kDescNext);
   link.next = 0;
   EXPECT_EQ(kMalformed, fault_of({raw_table({link, link})}));
@@ -199,6 +208,7 @@ TEST_F(TransmitHostileTest, ALoopInsideATable) {
 }
 
 TEST_F(TransmitHostileTest, ALinkBehindATableIsNone) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   Descriptor first = piece(header(), kDescNext);
   first.next = 1;
   Descriptor to = raw_table({first, sound()});
@@ -252,8 +262,7 @@ TEST_F(TransmitHostileTest, TheHeadIsACopyAndLaterChangesDoNotReachIt) {
 TEST_F(TransmitHostileTest, DescriptorsChangedAfterwardsAreNotReadAgain) {
   offer({piece(header()), piece(pattern(300))});
   ASSERT_EQ(1u, take());
-  for (uint16_t id = 0; id < 256; ++id) driver_->descriptor(id) = {kNowhere, 0xffffffff, 7, 0xffff};
-  for (uint16_t i = 0; i < 256; ++i) driver_->entry(i) = 0xffff;
+  driver_->scramble();
   EXPECT_EQ(pattern(300), frame_of(*batch_, 0));
   ring_.give_back(*batch_, 0, 1);
   EXPECT_EQ(0u, driver_->used(0).id) << "the head that was taken, not what stands there now";

@@ -92,6 +92,7 @@ TEST_F(TransmitTest, IndirectTables) {
 
 // Any order of entries is a chain; only the first one's place is laid down.
 TEST_F(TransmitTest, AnIndirectTableInAnyOrder) {
+  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
   Descriptor first = piece(header(), kDescNext);
   first.next = 2;
   Descriptor middle = piece(pattern(100, 1), kDescNext);
@@ -147,7 +148,7 @@ TEST_F(TransmitTest, HarmlessHeaderFieldsAreCleared) {
 TEST_F(TransmitTest, NoMoreThanABurstAndNoMoreThanTheLimit) {
   for (int i = 0; i < 100; ++i) offer({piece(joined({header(), pattern(60)}))});
   EXPECT_EQ(5u, take(5));
-  EXPECT_EQ(5, ring_.position().next_avail);
+  EXPECT_EQ(5u, taken(ring_));
   EXPECT_EQ(64u, take());
   EXPECT_EQ(31u, take());
   EXPECT_EQ(0u, take());
