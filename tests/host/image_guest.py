@@ -1,4 +1,4 @@
-"""A guest made from an image, run by QEMU here (not in the play host)."""
+"""A guest made from an image, run by QEMU here (not in the play host), and a switch for several."""
 
 import json
 import os
@@ -15,27 +15,29 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "launcher/imag
 
 from imagelib.cpio import Cpio  # noqa: E402
 
+BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
 IMAGES = pathlib.Path(os.environ["GUEST_IMAGES"])
 BOOT = 240  # seconds; it takes 5 on an idle machine
 
 
-def initramfs_with(image, files, target):
-    """The image's initramfs with one archive more behind it, as the launcher writes it."""
+def initramfs_with(image, files, more, target):
+    """The image's initramfs with an archive behind it, as the launcher writes it, and another."""
     archive = Cpio()
     archive.directory("etc")
     for name, data in files.items():
         archive.file(name, data, 0o600)
-    target.write_bytes((IMAGES / f"{image}.initramfs").read_bytes() + archive.bytes())
+    target.write_bytes((IMAGES / f"{image}.initramfs").read_bytes() + archive.bytes() + more)
     return target
 
 
 class ImageGuest:
-    def __init__(self, name, image, directory, devices, memory=128, files=None):
+    def __init__(self, name, image, directory, devices, memory=128, files=None, more=b""):
         self.name = name
         self._directory = pathlib.Path(directory)
         initramfs = IMAGES / f"{image}.initramfs"
-        if files:
-            initramfs = initramfs_with(image, files, self._directory / f"{name}.initramfs")
+        if files or more:
+            initramfs = initramfs_with(image, files or {}, more,
+                                       self._directory / f"{name}.initramfs")
         self._argv = [
             "qemu-system-x86_64", "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
             "-accel", "tcg", "-cpu", "max", "-M", "q35", "-m", f"{memory}M",
@@ -114,3 +116,29 @@ class ImageGuest:
             self.process.kill()
             self.process.wait()
             self._socket.close()
+
+
+class Switch:
+    """`ports` by name: whether they are isolated."""
+
+    def __init__(self, directory, ports):
+        self._directory = directory
+        ready, child = os.pipe()
+        words = [str(BUILD / "switchd/switchd"), "--control-socket", str(directory / "control"),
+                 "--socket-dir", str(directory), "--ready-fd", str(child)]
+        for port, isolated in ports.items():
+            words += ["--port", f"{port}={directory / port}.sock"]
+            words += ["--isolated", port] if isolated else []
+        with open(directory / "switchd.log", "wb") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, pass_fds=(child,),
+                                            preexec_fn=on_parent_exit)
+        os.close(child)
+        if not os.read(ready, 1):
+            raise AssertionError((directory / "switchd.log").read_text())
+        os.close(ready)
+
+    def device(self, port, mac):
+        """QEMU's words for a card on the port (vectors=0: QEMU 7.2 crashes on MSI-X without KVM)."""
+        return ["-chardev", f"socket,id={port},path={self._directory / port}.sock,reconnect=1",
+                "-netdev", f"vhost-user,id=net-{port},chardev={port}",
+                "-device", f"virtio-net-pci,netdev=net-{port},mac={mac},romfile=,vectors=0"]

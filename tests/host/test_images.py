@@ -9,17 +9,14 @@ from playhost import sandbox
 sandbox.enter()
 
 import json
-import os
 import pathlib
-import subprocess
 import time
 import unittest
 
-from image_guest import ImageGuest
+from image_guest import ImageGuest, Switch
 from playhost import FarNetwork, machine
 from playhost.far_network import FAR_ADDRESS, FAR_ADDRESS6, FAR_NAME
 
-BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
 PORT = 5001
 ROUTER_MAC = "02:00:00:00:00:01"
 MACS = {"a": "02:00:00:00:0a:02", "b": "02:00:00:00:0b:03", "c": "02:00:00:00:0c:04"}
@@ -29,30 +26,6 @@ CONFIG = {
     "clients": [{"name": name, "mac": MACS[name], "address": ADDRESSES[name]} for name in "ab"],
     "forward": ["tcp/8022 -> a:22"],
 }
-
-
-class Switch:
-    def __init__(self, directory, ports):
-        self._directory = directory
-        ready, child = os.pipe()
-        words = [str(BUILD / "switchd/switchd"), "--control-socket", str(directory / "control"),
-                 "--socket-dir", str(directory), "--ready-fd", str(child)]
-        for port, isolated in ports.items():
-            words += ["--port", f"{port}={directory / port}.sock"]
-            words += ["--isolated", port] if isolated else []
-        with open(directory / "switchd.log", "wb") as log:
-            self.process = subprocess.Popen(words, stdout=log, stderr=log, pass_fds=(child,),
-                                            preexec_fn=sandbox.on_parent_exit)
-        os.close(child)
-        if not os.read(ready, 1):
-            raise AssertionError((directory / "switchd.log").read_text())
-        os.close(ready)
-
-    def device(self, port, mac):
-        """QEMU's words for a card on the port (vectors=0: QEMU 7.2 crashes on MSI-X without KVM)."""
-        return ["-chardev", f"socket,id={port},path={self._directory / port}.sock,reconnect=1",
-                "-netdev", f"vhost-user,id=net-{port},chardev={port}",
-                "-device", f"virtio-net-pci,netdev=net-{port},mac={mac},romfile=,vectors=0"]
 
 
 class Images(unittest.TestCase):

@@ -40,7 +40,9 @@ WIRELESS_PACKAGES = (
     "libreadline8", "libssl3", "wireless-regdb")
 WIRELESS_FILES = (
     "usr/sbin/wpa_supplicant", "usr/sbin/wpa_cli", "usr/sbin/iw", "usr/lib/firmware/regulatory.db*")
-WIRELESS_DRIVERS = ("drivers/net/wireless/", "mac80211_hwsim", "ccm", "ctr", "cmac", "gcm")
+WIRELESS_DRIVERS = ("drivers/net/wireless/", "mac80211_hwsim")
+# Ciphers of WPA, which mac80211 asks modprobe for: that of busybox loads no compressed ones.
+WIRELESS_MODULES = ("ccm", "ctr", "cmac", "gcm", "ghash_generic")
 # Taken where apt knows them: most are in an archive area that many machines do not use.
 WIRELESS_FIRMWARE = (
     "firmware-ath9k-htc", "firmware-atheros", "firmware-brcm80211", "firmware-iwlwifi",
@@ -68,7 +70,8 @@ RECIPES = {
     "router-wireless": Recipe("linux-image-amd64",
                               COMMON_PACKAGES + ROUTER_PACKAGES + WIRELESS_PACKAGES,
                               COMMON_FILES + ROUTER_FILES + WIRELESS_FILES,
-                              COMMON_MODULES + FIREWALL_MODULES, ROUTER_DRIVERS + WIRELESS_DRIVERS,
+                              COMMON_MODULES + FIREWALL_MODULES + WIRELESS_MODULES,
+                              ROUTER_DRIVERS + WIRELESS_DRIVERS,
                               ("common", "router", "wireless"),
                               WIRED_FIRMWARE + WIRELESS_FIRMWARE),
 }
