@@ -18,7 +18,9 @@ namespace vhost::door {
 struct FdFacts {
   enum class Kind : uint8_t { other, eventfd, memory };
   Kind kind = Kind::other;
-  uint64_t size = 0;  // of a memory file, bytes
+  uint64_t size = 0;        // of a memory file, bytes
+  bool read_only = false;   // a memory file that cannot be mapped for writing: opened so, or sealed
+  bool huge_pages = false;  // a memory file on hugetlbfs
 };
 
 FdFacts inspect_fd(int fd);

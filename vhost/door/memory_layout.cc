@@ -77,6 +77,14 @@ bool MemoryLayout::contains_user(uint64_t address, uint64_t length) const {
   });
 }
 
+std::optional<uint64_t> MemoryLayout::guest_physical(uint64_t address) const {
+  for (const Region& region : regions_) {
+    const uint64_t offset = address - region.user;
+    if (offset < region.size) return region.guest_physical + offset;
+  }
+  return std::nullopt;
+}
+
 uint64_t MemoryLayout::highest_guest_physical() const {
   uint64_t highest = 0;
   for (const Region& region : regions_) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,9 @@ class MemoryLayout {
 
   // True when [address, address + length) of the VMM's address space lies within one region.
   bool contains_user(uint64_t address, uint64_t length) const;
+
+  // The guest-physical address of what the VMM has at `address`, if that is guest memory.
+  std::optional<uint64_t> guest_physical(uint64_t address) const;
 
   // The last guest-physical byte. REQUIRES: !empty().
   uint64_t highest_guest_physical() const;

@@ -9,9 +9,10 @@
 namespace vhost::door {
 namespace {
 
-constexpr uint32_t kMinMtu = 68;                 // virtio 1.2, 5.1.4.1
-constexpr uint32_t kRingsWithoutMultiqueue = 2;  // virtio 1.2, 5.1.2
-constexpr uint64_t kLogPage = 4096;              // one bit of the dirty log a page
+constexpr uint32_t kMinMtu = 68;                      // virtio 1.2, 5.1.4.1
+constexpr uint32_t kRingsWithoutMultiqueue = 2;       // virtio 1.2, 5.1.2
+constexpr uint64_t kLogPage = 4096;                   // one bit of the dirty log a page
+constexpr uint64_t kMaxLogBytes = uint64_t{1} << 30;  // for 32 TiB of guest addresses
 
 std::string for_ring(const char* name, uint64_t index) {
   return std::string(name) + " for ring " + std::to_string(index);
@@ -61,6 +62,8 @@ void ProtocolState::check(const Message& message, std::span<const FdFacts> fds) 
     case Request::set_log_fd:
       if (fds[0].kind != FdFacts::Kind::eventfd) throw ProtocolError("SET_LOG_FD: not an eventfd");
       return;
+    case Request::send_rarp:
+      return check_announced(message.payload_as<uint64_t>());
     case Request::net_set_mtu:
       if (const auto mtu = message.payload_as<uint64_t>();
           mtu < kMinMtu || mtu > offer_.largest_mtu) {
@@ -179,6 +182,14 @@ void ProtocolState::check_ring_file(const Message& message, std::span<const FdFa
   }
 }
 
+// The address lies in the first six bytes of the number (vhost-user specification, SEND_RARP).
+void ProtocolState::check_announced(uint64_t value) const {
+  constexpr uint64_t kGroup = 1;
+  constexpr uint64_t kAddress = (uint64_t{1} << 48) - 1;
+  if ((value & kAddress) != 0 && (value & kGroup) == 0) return;
+  throw ProtocolError("SEND_RARP " + hexadecimal(value) + ": not the address of a station");
+}
+
 void ProtocolState::check_ring_size(const VringState& wanted) const {
   check_ring_index(wanted.index, "SET_VRING_NUM");
   const Ring& ring = rings_[wanted.index];
@@ -238,6 +249,17 @@ void ProtocolState::check_ring_address(const VringAddress& wanted) const {
     throw ProtocolError(what + ": its base lies beyond its size");
   }
   check_areas(wanted, what);
+  check_used_log(wanted, what);
+}
+
+// Without an IOMMU between, the device area is logged where it lies, and so the rings do it: what
+// else the VMM might mean is told here, not found as corruption behind a migration.
+void ProtocolState::check_used_log(const VringAddress& wanted, const std::string& what) const {
+  if ((wanted.flags & kVringLogs) == 0) return;
+  const uint64_t place = *memory_.guest_physical(wanted.used);
+  if (wanted.log_guest_physical == place) return;
+  throw ProtocolError(what + ": its log address " + hexadecimal(wanted.log_guest_physical) +
+                      " is not that of its device area, " + hexadecimal(place));
 }
 
 // Sizes and alignment: virtio 1.2, 2.7 (split) and 2.8 (packed).
@@ -268,7 +290,8 @@ void ProtocolState::check_areas(const VringAddress& wanted, const std::string& w
   }
 }
 
-// rte_vhost maps the log at mmap_offset and then adds it once more: only 0 is right.
+// rte_vhost maps the log at mmap_offset and then adds it once more: only 0 is right. A log that was
+// truncated is mended in small pages (memory_guard.h).
 void ProtocolState::check_log(const LogArea& log, std::span<const FdFacts> fds) const {
   if (log.mmap_offset != 0) {
     throw ProtocolError("SET_LOG_BASE at offset " + std::to_string(log.mmap_offset) +
@@ -276,6 +299,12 @@ void ProtocolState::check_log(const LogArea& log, std::span<const FdFacts> fds) 
   }
   if (fds[0].kind != FdFacts::Kind::memory) {
     throw ProtocolError("SET_LOG_BASE: its file is neither on tmpfs (memfd) nor on hugetlbfs");
+  }
+  if (fds[0].huge_pages) throw ProtocolError("SET_LOG_BASE: its file is on hugetlbfs, not tmpfs");
+  if (fds[0].read_only) throw ProtocolError("SET_LOG_BASE: its file cannot be written");
+  if (log.mmap_size > kMaxLogBytes) {
+    throw ProtocolError("SET_LOG_BASE of " + std::to_string(log.mmap_size) + " bytes: at most " +
+                        std::to_string(kMaxLogBytes));
   }
   if (fds[0].size < log.mmap_size) throw ProtocolError("SET_LOG_BASE: its file is too short");
   if (memory_.empty()) throw ProtocolError("SET_LOG_BASE before a memory table");

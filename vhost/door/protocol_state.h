@@ -18,6 +18,9 @@
 //   SET_FEATURES          a subset of what is offered; while a ring is addressed only LOG_ALL
 //   SET_MEM_TABLE,        also while rings run (memory hotplug, a masked interrupt)
 //   SET_VRING_CALL, ...
+//   SET_LOG_BASE          also while rings run (migration); after memory, offset 0, long enough for
+//                         its highest address. Memory that grows beyond the log afterwards stops
+//                         the rings until a longer one comes (device.h)
 //
 // A ring that is not addressed has no pointer anywhere, which is why "stopped" hangs on the
 // address and not on the kick: some VMMs send the kick first of all. SET_VRING_ENABLE is a
@@ -85,6 +88,8 @@ class ProtocolState {
   void check_ring_enable(const VringState& wanted) const;
   void check_ring_address(const VringAddress& wanted) const;
   void check_areas(const VringAddress& wanted, const std::string& what) const;
+  void check_used_log(const VringAddress& wanted, const std::string& what) const;
+  void check_announced(uint64_t value) const;
   void check_log(const LogArea& log, std::span<const FdFacts> fds) const;
   bool packed() const { return (features_ & kFeatureRingPacked) != 0; }
 

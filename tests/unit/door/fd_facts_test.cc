@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +22,28 @@ TEST(FdFactsTest, MemoryWithItsSize) {
   const FdFacts facts = inspect_fd(make_memfd(3 * kMiB).get());
   EXPECT_EQ(Kind::memory, facts.kind);
   EXPECT_EQ(3 * kMiB, facts.size);
+}
+
+TEST(FdFactsTest, MemoryThatCannotBeMappedForWriting) {
+  const UniqueFd memory = make_memfd(4096);
+  EXPECT_FALSE(inspect_fd(memory.get()).read_only);
+  EXPECT_FALSE(inspect_fd(memory.get()).huge_pages);
+  const std::string link = "/proc/self/fd/" + std::to_string(memory.get());
+  EXPECT_TRUE(inspect_fd(UniqueFd(::open(link.c_str(), O_RDONLY | O_CLOEXEC)).get()).read_only);
+  for (const int seal : {F_SEAL_WRITE, F_SEAL_FUTURE_WRITE}) {
+    const UniqueFd sealed(::memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    ASSERT_EQ(0, ::fcntl(sealed.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+    EXPECT_FALSE(inspect_fd(sealed.get()).read_only) << "as QEMU seals its log";
+    ASSERT_EQ(0, ::fcntl(sealed.get(), F_ADD_SEALS, seal));
+    EXPECT_TRUE(inspect_fd(sealed.get()).read_only);
+  }
+}
+
+TEST(FdFactsTest, MemoryInHugePages) {
+  const UniqueFd huge(::memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB));
+  if (!huge) GTEST_SKIP() << "the kernel has no hugetlbfs";
+  EXPECT_EQ(Kind::memory, inspect_fd(huge.get()).kind);
+  EXPECT_TRUE(inspect_fd(huge.get()).huge_pages);
 }
 
 TEST(FdFactsTest, PipesSocketsAndOtherAnonymousFilesAreNeither) {

@@ -95,6 +95,10 @@ TEST(MemoryLayoutTest, ContainsOnlyWhatLiesInOneRegion) {
   EXPECT_FALSE(layout.contains_user(kUserBase - 1, 2));
   EXPECT_FALSE(layout.contains_user(kUserBase + 5 * kMiB, 1));
   EXPECT_FALSE(layout.contains_user(kUserBase + 1, ~uint64_t{0}));
+  EXPECT_EQ(0u, layout.guest_physical(kUserBase));
+  EXPECT_EQ(5 * kMiB - 1, layout.guest_physical(kUserBase + 5 * kMiB - 1));
+  EXPECT_FALSE(layout.guest_physical(kUserBase + 5 * kMiB));
+  EXPECT_FALSE(layout.guest_physical(kUserBase - 1));
   EXPECT_EQ(5 * kMiB - 1, layout.highest_guest_physical());
 }
 

@@ -256,6 +256,10 @@ TEST_F(ProtocolStateTest, LogIsOutOfPlaceWhereNotOffered) {
   EXPECT_THAT(send(message(Request::set_log_base, LogArea{4096, 0}), {memory_file(4096)}),
               HasSubstr("SET_LOG_BASE: its protocol feature is not offered"));
   EXPECT_THAT(send(message(Request::set_log_fd), {kEventfd}), HasSubstr("not offered"));
+  run();
+  VringAddress areas = ring_areas(0);
+  areas.flags = kVringLogs;
+  EXPECT_THAT(send(message(Request::set_vring_addr, areas)), HasSubstr("logging is not offered"));
 }
 
 TEST_F(LogTest, StartsAtOffsetZero) {
@@ -277,6 +281,49 @@ TEST_F(LogTest, LiesInAMemoryFileThatIsLongEnough) {
   EXPECT_THAT(log(512, 0, memory_file(511)), HasSubstr("too short"));
   EXPECT_THAT(send(message(Request::set_log_base, LogArea{512, 0})), HasSubstr("instead of 1"));
   EXPECT_THAT(send(message(Request::set_log_fd), {kPipe}), HasSubstr("not an eventfd"));
+  EXPECT_EQ("", send(message(Request::set_log_fd), {kEventfd}));
+  EXPECT_THAT(send(message(Request::set_log_fd), {}), HasSubstr("instead of 1"));
+}
+
+TEST_F(LogTest, CanBeWrittenInSmallPages) {
+  ASSERT_EQ("", memory());
+  FdFacts file = memory_file(2 * kMiB);
+  file.read_only = true;
+  EXPECT_THAT(log(512, 0, file), HasSubstr("cannot be written"));
+  file.read_only = false;
+  file.huge_pages = true;
+  EXPECT_THAT(log(512, 0, file), HasSubstr("on hugetlbfs"));
+}
+
+TEST_F(LogTest, TakesNoMoreAddressesThanItMayEverNeed) {
+  ASSERT_EQ("", memory());
+  constexpr uint64_t kMost = 1024 * kMiB;
+  EXPECT_EQ("", log(kMost, 0, memory_file(kMost)));
+  EXPECT_THAT(log(kMost + 1, 0, memory_file(kMost + 1)), HasSubstr("at most 1073741824"));
+}
+
+TEST_F(LogTest, MayComeAgainWhileRingsRun) {
+  run(kOffered | kFeatureLogAll);
+  EXPECT_EQ("", log(512, 0, memory_file(512)));
+  EXPECT_EQ("", log(1024, 0, memory_file(1024)));
+  EXPECT_EQ("", memory()) << "hotplug during a migration";
+}
+
+TEST_F(LogTest, UsedRingsAreLoggedWhereTheyLie) {
+  ASSERT_EQ("", features(kOffered | kFeatureLogAll));
+  ASSERT_EQ("", memory());
+  ASSERT_EQ("", num(0, 256));
+  const auto logged_at = [this](uint64_t guest, uint32_t flags) {
+    VringAddress areas = ring_areas(0);
+    areas.flags = flags;
+    areas.log_guest_physical = guest;
+    return send(message(Request::set_vring_addr, areas));
+  };
+  EXPECT_EQ("", logged_at(0x6000, kVringLogs));
+  EXPECT_THAT(logged_at(0x6004, kVringLogs), HasSubstr("not that of its device area, 0x6000"));
+  EXPECT_THAT(logged_at(~uint64_t{0}, kVringLogs), HasSubstr("not that of its device area"));
+  EXPECT_EQ("", logged_at(0, 0)) << "means nothing without its flag";
+  EXPECT_THAT(logged_at(0x6000, kVringLogs | 2), HasSubstr("unknown flags"));
 }
 
 }  // namespace

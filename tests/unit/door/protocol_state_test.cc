@@ -163,6 +163,10 @@ TEST_F(ProtocolStateTest, ChannelsRoundTheDoorAreNotOffered) {
 TEST_F(ProtocolStateTest, RarpAndMtuWhereOffered) {
   state_ = ProtocolState({kOffered, kProtocol | kProtocolRarp | kProtocolMtu, 1, 9000});
   EXPECT_EQ("", send(number(Request::send_rarp, 0x563412005452)));
+  for (const uint64_t nobody : {uint64_t{0}, uint64_t{0x563412005453}, uint64_t{1} << 48}) {
+    EXPECT_THAT(send(number(Request::send_rarp, nobody)),
+                HasSubstr("not the address of a station"));
+  }
   EXPECT_EQ("", send(number(Request::net_set_mtu, 1500)));
   EXPECT_EQ("", send(number(Request::net_set_mtu, 9000)));
   for (const uint64_t mtu : {uint64_t{67}, uint64_t{9001}, uint64_t{1} << 32 | 1500}) {
