@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -11,8 +12,8 @@
 namespace vhost::memory_guard {
 namespace {
 
-// 256 ports of 8 regions.
-constexpr size_t kRegions = 2048;
+// 256 ports of 8 regions and a dirty log.
+constexpr size_t kRegions = 2304;
 
 struct Region {
   std::atomic<uintptr_t> start{0};  // 0: free
@@ -34,7 +35,7 @@ bool mend(uintptr_t address) noexcept {
     if (start == 0 || address < start || address >= end) continue;
     const size_t page = region.page_bytes.load(std::memory_order_relaxed);
     // A file is truncated at its end: all from here on is gone.
-    const uintptr_t from = address & ~(page - 1);
+    const uintptr_t from = std::max(start, address & ~(page - 1));
     void* mapped = mmap(reinterpret_cast<void*>(from), end - from, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
     region.torn.store(true, std::memory_order_release);

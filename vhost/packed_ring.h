@@ -185,6 +185,18 @@ class PackedRing {
     __atomic_store_n(device_event_, uint32_t{kEventDisable} << 16, __ATOMIC_RELAXED);
   }
 
+  // What the calls above wrote is marked in the dirty log. REQUIRES: memory.logs().
+  void log_published(const RegionCache& memory, uint32_t steps) const noexcept {
+    const uint32_t end = used_.at.load(std::memory_order_relaxed);
+    const uint32_t straight = std::min(steps, end);
+    memory.log(&descriptors_[end - straight], straight * sizeof(Descriptor));
+    const uint32_t wrapped = steps - straight;
+    memory.log(&descriptors_[size_ - wrapped], wrapped * sizeof(Descriptor));
+  }
+  void log_kicks(const RegionCache& memory) const noexcept {
+    memory.log(device_event_, sizeof(*device_event_));
+  }
+
  private:
   static constexpr unsigned kLine = 64 / sizeof(Descriptor);
   static constexpr uint64_t kStateBits = uint64_t{kDescAvailable | kDescUsed} << 48;

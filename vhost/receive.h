@@ -121,7 +121,8 @@ class ReceiveRing : public Ring {
     std::atomic<bool>& lock_;
   };
 
-  template <class Format>
+  // kLogs: the VM migrates. Asked once a delivery: the stages are compiled without a thought of it.
+  template <bool kLogs, class Format>
   Delivery deliver_to(Format& format, const Batch& batch, std::span<const uint16_t> slots,
                       const uint32_t* tallies) noexcept;
   Delivery deliver_packed(const Batch& batch, std::span<const uint16_t> slots,
@@ -132,6 +133,9 @@ class ReceiveRing : public Ring {
   template <class Format>
   void fill(Format& format, const Batch& batch, std::span<const uint16_t> slots, const Stage& stage,
             const uint32_t* tallies, Delivery& result) noexcept;
+  void log_filled(const Batch& batch, std::span<const uint16_t> slots,
+                  const Stage& stage) const noexcept;
+  void log_planned(const Plan& where, uint64_t length) const noexcept;
   void prefetch_chains(uint32_t taken, uint32_t count) noexcept;
   uint32_t fill_carefully(const Batch& batch, std::span<const uint16_t> slots, uint32_t taken,
                           uint32_t available, const uint32_t* tallies, Delivery& result) noexcept;
@@ -180,17 +184,19 @@ inline Delivery ReceiveRing::deliver(const Batch& batch, std::span<const uint16_
     return result;
   }
   if (__builtin_expect(is_packed_, 0)) return deliver_packed(batch, slots, tallies);
-  return deliver_to(split_, batch, slots, tallies);
+  if (memory_.logs()) return deliver_to<true>(split_, batch, slots, tallies);
+  return deliver_to<false>(split_, batch, slots, tallies);
 }
 
 // Of its own, that the other format's way stays as short as it is.
 [[gnu::noinline]] inline Delivery ReceiveRing::deliver_packed(const Batch& batch,
                                                               std::span<const uint16_t> slots,
                                                               const uint32_t* tallies) noexcept {
-  return deliver_to(packed_, batch, slots, tallies);
+  if (memory_.logs()) return deliver_to<true>(packed_, batch, slots, tallies);
+  return deliver_to<false>(packed_, batch, slots, tallies);
 }
 
-template <class Format>
+template <bool kLogs, class Format>
 inline Delivery ReceiveRing::deliver_to(Format& format, const Batch& batch,
                                         std::span<const uint16_t> slots,
                                         const uint32_t* tallies) noexcept {
@@ -205,6 +211,7 @@ inline Delivery ReceiveRing::deliver_to(Format& format, const Batch& batch,
   uint32_t taken = staged.steps;
   if (staged.dry) have = taken;
   fill(format, batch, slots.first(taken), stage, tallies, result);
+  if constexpr (kLogs) log_filled(batch, slots.first(taken), stage);
   if (__builtin_expect(!plain, 0)) {
     for (const uint16_t slot : slots.first(taken)) note_segment(batch, slot, result);
   }
@@ -216,6 +223,7 @@ inline Delivery ReceiveRing::deliver_to(Format& format, const Batch& batch,
   if (taken == 0) return result;
   format.advance(taken);
   result.interrupt = format.publish(taken);
+  if constexpr (kLogs) format.log_published(memory_, taken);
   return result;
 }
 
@@ -343,6 +351,7 @@ inline void ReceiveRing::claim(Careful& work, uint32_t length, uint32_t tally) n
     const uint64_t part = std::min<uint64_t>(need - before, where.buffer_capacity[i]);
     write_used(step, where.chain[i], static_cast<uint32_t>(part));
   }
+  if (memory_.logs()) log_planned(where, need);
   ++work.result.delivered;
   work.result.bytes += length;
   work.result.tally += tally;
@@ -361,5 +370,6 @@ inline void ReceiveRing::write(const Batch& batch, unsigned slot,
 
 }  // namespace vhost
 
-#include "vhost/receive_offload.h"  // the rest of ReceiveRing
+#include "vhost/receive_log.h"  // the rest of ReceiveRing
+#include "vhost/receive_offload.h"
 #include "vhost/receive_plan.h"

@@ -63,12 +63,18 @@ class Ring {
 
   // Publishes what was written into the used ring; true: the driver wants an interrupt.
   bool publish(uint32_t steps) noexcept {
-    return is_packed_ ? packed_.publish(steps) : split_.publish(steps);
+    return is_packed_ ? publish_in(packed_, steps) : publish_in(split_, steps);
   }
 
   // Asks the driver for kicks from the next chain on. Follow it by a fence and another look.
-  void enable_kicks() noexcept { is_packed_ ? packed_.enable_kicks() : split_.enable_kicks(); }
-  void disable_kicks() noexcept { is_packed_ ? packed_.disable_kicks() : split_.disable_kicks(); }
+  void enable_kicks() noexcept {
+    is_packed_ ? packed_.enable_kicks() : split_.enable_kicks();
+    if (memory_.logs()) log_kicks();
+  }
+  void disable_kicks() noexcept {
+    is_packed_ ? packed_.disable_kicks() : split_.disable_kicks();
+    if (memory_.logs()) log_kicks();
+  }
 
  protected:
   template <class Format>
@@ -79,6 +85,19 @@ class Ring {
       return 0;
     }
     return steps;
+  }
+
+  // While the VM migrates, every write into its memory is logged behind it (dirty_log.h). What lies
+  // in buffers was logged before a split ring publishes their chains; a packed one, which publishes
+  // by writing, has all bits set before its worker's turn ends.
+  template <class Format>
+  bool publish_in(Format& format, uint32_t steps) noexcept {
+    const bool interrupt = format.publish(steps);
+    if (memory_.logs()) format.log_published(memory_, steps);
+    return interrupt;
+  }
+  void log_kicks() const noexcept {
+    is_packed_ ? packed_.log_kicks(memory_) : split_.log_kicks(memory_);
   }
 
   // What follows is for the odd chain: it asks for the format each time.

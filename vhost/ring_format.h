@@ -5,6 +5,16 @@
 // each other what. Ring holds one of each and decides, once a burst or a delivery, which one the
 // stages are run over; only what is done to the odd chain asks for each link.
 //
+// Once a VM migrates, what a format writes into guest memory is logged by Ring, which asks it what
+// that was; each of these needs memory.logs() and marks by RegionCache::log():
+//   log_published(memory, steps)  what write_used() wrote of the last `steps` steps, and what
+//                                 publish() wrote, marked last, since that shows the rest. Packed:
+//                                 the descriptors written back, of which the one that publishes is
+//                                 the first of the burst.
+//   log_kicks(memory)             what enable_kicks() and disable_kicks() write: the split ring's
+//                                 used flags or its avail event; packed: the device event
+//                                 suppression structure.
+//
 // Places ahead of our position are counted in steps: entries of the available and of the used ring
 // where the ring is split, descriptors where it is packed. A chain is Chain::steps of them long.
 //

@@ -137,6 +137,19 @@ class SplitRing {
     if (!event_idx_) __atomic_store_n(&used_->flags, kUsedNoNotify, __ATOMIC_RELAXED);
   }
 
+  // What the calls above wrote is marked in the dirty log. REQUIRES: memory.logs().
+  void log_published(const RegionCache& memory, uint32_t steps) const noexcept {
+    const auto first = static_cast<uint16_t>((next_used_ - steps) & mask_);
+    const uint32_t straight = std::min<uint32_t>(steps, uint32_t{size_} - first);
+    memory.log(&used_entries_[first], straight * sizeof(UsedElement));
+    memory.log(&used_entries_[0], (steps - straight) * sizeof(UsedElement));
+    memory.log(&used_->index, sizeof(used_->index));
+  }
+  void log_kicks(const RegionCache& memory) const noexcept {
+    memory.log(&used_->flags, sizeof(used_->flags));
+    if (event_idx_) memory.log(avail_event_, sizeof(*avail_event_));
+  }
+
  private:
   uint16_t id_at(uint32_t step) const noexcept {
     return __atomic_load_n(&avail_entries_[(next_avail_ + step) & mask_], __ATOMIC_RELAXED);

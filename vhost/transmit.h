@@ -311,7 +311,7 @@ inline bool TransmitRing::give_back_to(Format& format, const Batch& batch, unsig
     format.template write_all_used<false>(&batch.chain[first], count, steps,
                                           [](uint32_t) { return 0u; });
   }
-  return format.publish(steps);
+  return publish_in(format, steps);
 }
 
 }  // namespace vhost

@@ -54,6 +54,7 @@ class SimulatedMemory {
     table_.add({guest, size, pages_.back()->data()});
   }
   const GuestMemory& table() const { return table_; }
+  void set_log(const DirtyLog* log) { table_.set_log(log); }
 
   uint8_t* at(uint64_t guest, uint32_t length = 1) const {
     RegionCache cache;
