@@ -12,7 +12,9 @@ namespace vhost {
 namespace {
 
 // Requests that move what a running ring stands on (vhost-user specification, "Front-end message
-// types"). The library gives no callback of its own for them.
+// types"). The library gives no callback of its own for them, or one before it changes anything.
+constexpr uint32_t kSetFeatures = 2;  // on a running device VHOST_F_LOG_ALL alone changes
+constexpr uint32_t kResetOwner = 4;
 constexpr uint32_t kSetMemTable = 5;
 constexpr uint32_t kSetLogBase = 6;
 constexpr uint32_t kSetVringAddr = 9;
@@ -22,7 +24,8 @@ bool transmits(size_t number) {
 }
 
 bool moves_the_ground(uint32_t request) {
-  return request == kSetMemTable || request == kSetLogBase || request == kSetVringAddr;
+  return request == kSetFeatures || request == kSetMemTable || request == kSetLogBase ||
+         request == kSetVringAddr;
 }
 
 UniqueFd duplicate(int fd) {
@@ -62,6 +65,7 @@ void Device::opened(int vid) {
   ready_ = false;
   paused_ = false;
   memory_lost_ = false;
+  log_given_ = false;
   for (Queue& queue : queues_) queue.enabled = false;
 }
 
@@ -76,6 +80,7 @@ void Device::gone() {
   if (!ready_) return;
   stop(kAll);
   ready_ = false;
+  log_given_ = false;
   observer_.detached();
 }
 
@@ -88,6 +93,7 @@ void Device::ring_state(uint16_t queue, bool enabled) {
 }
 
 void Device::before_message(uint32_t request) {
+  if (request == kResetOwner) log_given_ = false;  // unmapped, and the library forgets to say so
   if (!moves_the_ground(request)) return;
   paused_ = true;
   if (request == kSetMemTable) memory_lost_ = true;
@@ -99,7 +105,15 @@ void Device::after_message(uint32_t request) {
   if (!moves_the_ground(request)) return;
   paused_ = false;
   if (request == kSetMemTable) memory_lost_ = false;
+  note_log(request);
   if (ready_) start_all();
+}
+
+void Device::note_log(uint32_t request) {
+  if (request == kSetLogBase) log_given_ = true;
+  if (request != kSetFeatures) return;
+  rte_vhost_get_negotiated_features(vid_, &features_);
+  if (!must_log()) log_given_ = false;
 }
 
 void Device::closed() {
@@ -120,6 +134,7 @@ void Device::start_all() {
   if (memory_lost_ || (memory_ == nullptr && !load_memory())) {
     return observer_.faulted("its memory table cannot be used");
   }
+  if (must_log() && !log_ && !load_log()) return;
   for (uint16_t number = 0; number < queues_.size(); ++number) {
     Queue& queue = queues_[number];
     if (!queue.enabled || queue.started) continue;
@@ -213,12 +228,27 @@ bool Device::load_memory() {
   return true;
 }
 
+// False: there is none yet, or it is too short for the memory that the guest has by now.
+bool Device::load_log() {
+  uint64_t base = 0;
+  uint64_t bytes = 0;
+  if (!log_given_ || rte_vhost_get_log_base(vid_, &base, &bytes) != 0) return false;
+  const DirtyLog log(reinterpret_cast<uint8_t*>(base), bytes);
+  if (base == 0 || !log.covers(memory_->highest())) return false;
+  log_ = log;
+  memory_->set_log(&*log_);
+  guards_[kLogGuard] =
+      memory_guard::protect(reinterpret_cast<void*>(base), bytes, DirtyLog::kPageBytes);
+  return true;
+}
+
 void Device::drop_memory() {
   for (auto& guard : guards_) {
     memory_guard::release(guard);
     guard = -1;
   }
   memory_.reset();
+  log_.reset();
 }
 
 }  // namespace vhost

@@ -13,6 +13,12 @@
 // changes its mind). A ring that the workers are no longer to use is first taken from them and
 // stopped when none of them uses it, so that no frame meets a ring that has just been stopped.
 //
+// While its VM migrates (VHOST_F_LOG_ALL) the rings log what they write. The library maps the log;
+// it keeps one that was meant for an earlier migration, so here a log counts from the message that
+// brings it until logging or the device ends. Rings that must log and have no log for all of the
+// guest's memory stand still until it comes: QEMU sends it after everything else when a driver
+// starts in the middle of a migration, and nothing may be written unlogged before.
+//
 // The eventfds are duplicated: the library closes its own before it tells that a ring stopped, and
 // an epoll set holds on to a description that the VMM keeps open.
 //
@@ -25,6 +31,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -86,7 +93,10 @@ class Device {
   void use_started();
   std::string name_of(uint16_t number) const;
   bool load_memory();
+  bool load_log();
   void drop_memory();
+  void note_log(uint32_t request);
+  bool must_log() const noexcept { return (features_ & feature::bit(feature::kLogAll)) != 0; }
 
   Poller& poller_;
   const uint16_t port_;
@@ -97,12 +107,16 @@ class Device {
   // A memory table was announced and not accepted: the library has none then, and must not be
   // asked.
   bool memory_lost_ = false;
+  bool log_given_ = false;  // for the present migration
   uint64_t features_ = 0;
   const std::span<TransmitRing> transmit_;
   const std::span<ReceiveRing> receive_;
   std::vector<Queue> queues_;  // by ring number
   std::unique_ptr<GuestMemory> memory_;
-  std::array<std::atomic<int>, GuestMemory::kMaxRegions> guards_;  // memory_guard handles
+  std::optional<DirtyLog> log_;
+  // memory_guard handles: of the regions, and of the log behind them.
+  static constexpr unsigned kLogGuard = GuestMemory::kMaxRegions;
+  std::array<std::atomic<int>, GuestMemory::kMaxRegions + 1> guards_;
 };
 
 }  // namespace vhost

@@ -23,6 +23,7 @@ inline constexpr unsigned kNetHostEcn = 13;
 inline constexpr unsigned kNetMergeableRxBuf = 15;  // VIRTIO_NET_F_MRG_RXBUF
 inline constexpr unsigned kNetControlQueue = 17;    // VIRTIO_NET_F_CTRL_VQ
 inline constexpr unsigned kNetMultiqueue = 22;      // VIRTIO_NET_F_MQ
+inline constexpr unsigned kLogAll = 26;             // VHOST_F_LOG_ALL: writes are logged
 inline constexpr unsigned kAnyLayout = 27;          // VIRTIO_F_ANY_LAYOUT (legacy)
 inline constexpr unsigned kRingIndirectDesc = 28;
 inline constexpr unsigned kRingEventIdx = 29;
@@ -38,6 +39,8 @@ constexpr uint64_t bit(unsigned number) {
 
 namespace protocol_feature {
 inline constexpr unsigned kMultiqueue = 0;
+inline constexpr unsigned kLogShmfd = 1;
+inline constexpr unsigned kRarp = 2;
 inline constexpr unsigned kReplyAck = 3;
 inline constexpr unsigned kNetMtu = 4;
 }  // namespace protocol_feature
@@ -50,10 +53,10 @@ inline constexpr uint64_t kOfferedFeatures =
     feature::bit(feature::kNetGuestTso4) | feature::bit(feature::kNetGuestTso6) |
     feature::bit(feature::kNetGuestEcn) | feature::bit(feature::kNetHostTso4) |
     feature::bit(feature::kNetHostTso6) | feature::bit(feature::kNetHostEcn) |
-    feature::bit(feature::kNetMergeableRxBuf) | feature::bit(feature::kAnyLayout) |
-    feature::bit(feature::kRingIndirectDesc) | feature::bit(feature::kRingEventIdx) |
-    feature::bit(feature::kProtocolFeatures) | feature::bit(feature::kVersion1) |
-    feature::bit(feature::kInOrder);
+    feature::bit(feature::kNetMergeableRxBuf) | feature::bit(feature::kLogAll) |
+    feature::bit(feature::kAnyLayout) | feature::bit(feature::kRingIndirectDesc) |
+    feature::bit(feature::kRingEventIdx) | feature::bit(feature::kProtocolFeatures) |
+    feature::bit(feature::kVersion1) | feature::bit(feature::kInOrder);
 // What is offered besides, as a port is configured.
 struct PortOffer {
   bool mtu = false;  // it has an MTU
@@ -71,7 +74,8 @@ constexpr uint64_t offered_features(const PortOffer& port) {
          (port.packed ? feature::bit(feature::kRingPacked) : 0);
 }
 inline constexpr uint64_t kOfferedProtocolFeatures =
-    feature::bit(protocol_feature::kMultiqueue) | feature::bit(protocol_feature::kReplyAck);
+    feature::bit(protocol_feature::kMultiqueue) | feature::bit(protocol_feature::kLogShmfd) |
+    feature::bit(protocol_feature::kRarp) | feature::bit(protocol_feature::kReplyAck);
 constexpr uint64_t offered_protocol_features(const PortOffer& port) {
   return kOfferedProtocolFeatures | (port.mtu ? feature::bit(protocol_feature::kNetMtu) : 0);
 }

@@ -241,6 +241,15 @@ void Connection::set_vring_address(const VringAddress& address) {
   send(Request::set_vring_addr, bytes_of(address));
 }
 
+void Connection::set_log_base(uint64_t size, int fd, uint64_t offset) {
+  const LogArea area{size, offset};
+  if (acknowledged_) return send(Request::set_log_base, bytes_of(area), {&fd, 1});
+  write(Request::set_log_base, kVersion, bytes_of(area), {&fd, 1});
+  if (receive().header.request != static_cast<uint32_t>(Request::set_log_base)) {
+    fail("SET_LOG_BASE was answered by something else");
+  }
+}
+
 void Connection::send_vring_fd(Request request, uint32_t ring, int fd) {
   const uint64_t payload = ring | (fd < 0 ? kNoDescriptorFlag : 0);
   send(request, bytes_of(payload), fd < 0 ? std::span<const int>() : std::span<const int>(&fd, 1));

@@ -53,6 +53,10 @@ class Connection {
   void set_vring_base(uint32_t ring, uint32_t base);
   void set_vring_enable(uint32_t ring, bool enable);
   void set_vring_address(const VringAddress& address);
+  // Waits for its answer, which is an empty one when it is not an acknowledgement.
+  void set_log_base(uint64_t size, int fd, uint64_t offset = 0);
+  // The first byte of the address lowest (frontend/frame.h).
+  void send_rarp(uint64_t address) { set_u64(Request::send_rarp, address); }
   // A negative descriptor means none: "poll me".
   void set_vring_kick(uint32_t ring, int fd) { send_vring_fd(Request::set_vring_kick, ring, fd); }
   void set_vring_call(uint32_t ring, int fd) { send_vring_fd(Request::set_vring_call, ring, fd); }

@@ -70,7 +70,8 @@ void Guest::negotiate_as_cloud_hypervisor() {
 
 void Guest::negotiate_protocol() {
   if ((features_ & feature::kProtocolFeatures) == 0) return;
-  uint64_t wanted = protocol_feature::kMultiqueue;
+  uint64_t wanted =
+      protocol_feature::kMultiqueue | protocol_feature::kLogShmfd | protocol_feature::kRarp;
   if (options_.reply_ack) wanted |= protocol_feature::kReplyAck;
   const uint64_t agreed = connection_->get_protocol_features() & wanted;
   connection_->set_protocol_features(agreed);
@@ -147,6 +148,25 @@ void Guest::reset_rings() {
   for (Ring& ring : rings_) ring.reset();
   for (auto& queue : transmit_) queue.reset();
   for (auto& queue : receive_) queue.reset();
+}
+
+void Guest::start_logging(const DirtyLog& log) {
+  connection_->set_log_base(log.bytes(), log.descriptor());
+  set_logging(true);
+}
+
+void Guest::stop_logging() {
+  set_logging(false);
+}
+
+void Guest::set_logging(bool on) {
+  features_ = on ? features_ | feature::kLogAll : features_ & ~feature::kLogAll;
+  connection_->set_features(features_);
+  for (uint32_t i = 0; i < rings_.size(); ++i) {
+    VringAddress address = rings_[i].address(i);
+    if (on) address.flags = kLogsUsedRing;
+    connection_->set_vring_address(address);
+  }
 }
 
 uint32_t Guest::header_size() const {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "frontend/connection.h"
+#include "frontend/dirty_log.h"
 #include "frontend/guest_memory.h"
 #include "frontend/protocol.h"
 #include "frontend/receive_queue.h"
@@ -72,6 +73,11 @@ class Guest {
   // restarted under a running guest), or from nothing when reset is set (the guest rebooted).
   void disconnect(bool reset = false);
 
+  // Every write of the back-end is logged from now on, or no longer: a migration starts or is
+  // over. As QEMU does it, while the rings run.
+  void start_logging(const DirtyLog& log);
+  void stop_logging();
+
   // The steps of start().
   void connect();
   void negotiate();
@@ -102,6 +108,7 @@ class Guest {
 
  private:
   void negotiate_protocol();
+  void set_logging(bool on);
   void negotiate_as_qemu();
   void negotiate_as_cloud_hypervisor();
   void acknowledge(uint64_t offered);

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <string>
 
 #include "frontend/error.h"
@@ -37,6 +38,15 @@ GuestMemory::GuestMemory(const MemoryOptions& options) {
     add(options, bytes, guest_address);
     guest_address += regions_.back().size + options.gap;
   }
+  shown_.resize(regions_.size());
+  std::iota(shown_.begin(), shown_.end(), std::size_t{0});
+  shown_table_ = table_;
+}
+
+void GuestMemory::show(std::span<const std::size_t> regions) {
+  shown_.assign(regions.begin(), regions.end());
+  shown_table_.clear();
+  for (const std::size_t region : shown_) shown_table_.push_back(table_.at(region));
 }
 
 GuestMemory::~GuestMemory() {
@@ -121,7 +131,7 @@ uint8_t* GuestMemory::host(uint64_t guest_address) const {
 
 std::vector<int> GuestMemory::descriptors() const {
   std::vector<int> fds;
-  for (const Region& region : regions_) fds.push_back(region.fd.get());
+  for (const std::size_t region : shown_) fds.push_back(regions_[region].fd.get());
   return fds;
 }
 

@@ -40,8 +40,16 @@ class GuestMemory {
   uint64_t user_address(const void* host) const;  // as SET_VRING_ADDR wants it
   uint8_t* host(uint64_t guest_address) const;
 
-  std::span<const MemoryRegion> table() const { return table_; }
+  // The bytes of a region, as they are mapped here.
+  std::span<const uint8_t> bytes(std::size_t region) const {
+    return {regions_.at(region).host, regions_.at(region).size};
+  }
+  // What the back-end is shown: all regions, or those that show() named last.
+  std::span<const MemoryRegion> table() const { return shown_table_; }
   std::vector<int> descriptors() const;
+  // The next table has these regions only: the others were unplugged, or are not plugged in yet.
+  void show(std::span<const std::size_t> regions);
+  std::size_t regions() const { return regions_.size(); }
   // A hostile VMM cuts memory off under the back-end's feet. Needs sealed = false.
   void truncate(std::size_t region, std::size_t bytes);
 
@@ -58,6 +66,8 @@ class GuestMemory {
 
   std::vector<Region> regions_;
   std::vector<MemoryRegion> table_;
+  std::vector<std::size_t> shown_;
+  std::vector<MemoryRegion> shown_table_;
 };
 
 }  // namespace frontend

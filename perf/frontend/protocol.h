@@ -67,6 +67,13 @@ struct VringAddress {
 };
 static_assert(sizeof(VringAddress) == 40);
 
+inline constexpr uint32_t kLogsUsedRing = 1;  // VringAddress::flags, VHOST_VRING_F_LOG
+
+struct LogArea {
+  uint64_t mmap_size = 0;
+  uint64_t mmap_offset = 0;
+};
+
 struct MemoryRegion {
   uint64_t guest_address = 0;
   uint64_t size = 0;

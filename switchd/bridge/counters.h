@@ -19,7 +19,7 @@ namespace bridge {
 
 // Ingress: from a guest into the switch.
 enum class Ingress : uint8_t {
-  frames,   // chains taken from the guest's transmit ring
+  frames,   // chains taken from the guest's transmit ring, and announcements made for the guest
   bytes,    // of those that are no longer than they may be, without the virtio-net header
   unicast,  // by destination address, of those long enough to have one
   multicast,

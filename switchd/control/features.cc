@@ -12,7 +12,7 @@ struct FeatureName {
   std::string_view name;
 };
 
-constexpr std::array<FeatureName, 29> kNames = {{
+constexpr std::array<FeatureName, 30> kNames = {{
     {0, "CSUM"},
     {1, "GUEST_CSUM"},
     {2, "CTRL_GUEST_OFFLOADS"},
@@ -35,6 +35,7 @@ constexpr std::array<FeatureName, 29> kNames = {{
     {22, "MQ"},
     {23, "CTRL_MAC_ADDR"},
     {24, "NOTIFY_ON_EMPTY"},
+    {26, "LOG_ALL"},  // vhost-user: the VM migrates
     {27, "ANY_LAYOUT"},
     {28, "INDIRECT_DESC"},
     {29, "EVENT_IDX"},

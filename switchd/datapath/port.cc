@@ -10,8 +10,12 @@ std::string peer_text(const vhost::door::PeerCredentials& peer) {
 }  // namespace
 
 Port::Port(boost::asio::io_context& loop, vhost::Poller& poller, uint16_t index,
-           const PortSettings& settings, const std::filesystem::path& private_socket, Report report)
-    : index_(index), settings_(settings), report_(std::move(report)) {
+           const PortSettings& settings, const std::filesystem::path& private_socket, Report report,
+           Announce announce)
+    : index_(index),
+      settings_(settings),
+      report_(std::move(report)),
+      announce_(std::move(announce)) {
   vhost::EndpointSettings endpoint;
   endpoint.name = settings.name;
   endpoint.socket = settings.socket;
@@ -44,6 +48,9 @@ vhost::EndpointObserver Port::observer() {
   };
   observer.door.unreachable = [this](const std::string& reason) {
     if (state_ == PortState::connecting) reason_ = reason;
+  };
+  observer.door.announced = [this](uint64_t address) {
+    announce_(bridge::MacAddress::from_wire_bits(address));
   };
   observer.attached = [this](uint64_t features) {
     features_ = features;

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 
+#include "bridge/mac_address.h"
 #include "datapath/switch_api.h"
 #include "vhost/endpoint.h"
 
@@ -23,10 +24,13 @@ namespace datapath {
 class Port {
  public:
   using Report = std::function<void(Event::Kind, const std::string& detail)>;
+  // The VMM says where this address lives: here.
+  using Announce = std::function<void(bridge::MacAddress)>;
 
   // Throws what vhost::Endpoint throws.
   Port(boost::asio::io_context& loop, vhost::Poller& poller, uint16_t index,
-       const PortSettings& settings, const std::filesystem::path& private_socket, Report report);
+       const PortSettings& settings, const std::filesystem::path& private_socket, Report report,
+       Announce announce);
 
   uint16_t index() const { return index_; }
   const PortSettings& settings() const { return settings_; }
@@ -53,6 +57,7 @@ class Port {
   const uint16_t index_;
   const PortSettings settings_;
   Report report_;
+  Announce announce_;
   PortState state_ = vacant();
   std::string reason_;
   std::optional<vhost::door::PeerCredentials> vmm_;

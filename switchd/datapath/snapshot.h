@@ -39,6 +39,8 @@ struct Snapshot {
   std::shared_ptr<const bridge::Topology> topology = std::make_shared<bridge::Topology>();
   std::array<RingSet<vhost::ReceiveRing>, bridge::Topology::kPorts> receivers{};
   std::vector<std::vector<PolledPort>> polled;  // for each worker
+  // How often each index was given to a port.
+  std::array<uint32_t, bridge::Topology::kPorts> tenancy{};
 };
 
 }  // namespace datapath

@@ -104,7 +104,8 @@ void Switch::add_port(const PortSettings& settings) {
         loop_, *workers_, index, settings, runtime_dir_.socket_for(index),
         [this, name = settings.name](Event::Kind kind, const std::string& detail) {
           report(kind, name, detail);
-        });
+        },
+        [this, index](bridge::MacAddress address) { workers_->announce(index, address); });
   } catch (const std::exception& error) {
     ports_.erase(settings.name);
     workers_->release(index);

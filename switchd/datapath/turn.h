@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 
+#include "bridge/announcement.h"
 #include "bridge/bridge.h"
 #include "datapath/notifier.h"
 #include "datapath/snapshot.h"
@@ -41,6 +42,8 @@ struct TurnContext {
   // Summed up by turns.
   uint64_t delivered = 0;
 
+  bridge::Announcements announcements;  // pushed by the main thread
+
   unsigned next_port = 0;  // where the next turn begins: nobody is always first or last
   // Likewise for the rings of each port.
   std::array<uint8_t, bridge::Topology::kPorts> next_ring{};
@@ -52,7 +55,7 @@ struct TurnContext {
   std::array<bridge::PortCounterBlocks, bridge::Topology::kPorts> counters;
 };
 
-// Returns how many frames were taken from guests.
+// Returns how many frames were taken from guests, or sent for them.
 using Turn = unsigned (*)(TurnContext&) noexcept;
 
 namespace turn {
@@ -99,6 +102,31 @@ inline unsigned collect(TurnContext& context) noexcept {
   // in a receiver that is short of them.
   context.next_port = at == start ? start + 1 : at;
   return bursts;
+}
+
+// Frames that the switch sends in the name of a guest, behind those that guests sent themselves.
+// What finds no room in the batch waits for the next turn. Returns how many.
+[[gnu::noinline]] inline unsigned announce(TurnContext& context) noexcept {
+  vhost::Batch& batch = context.batch;
+  const bridge::Topology& topology = *context.snapshot->topology;
+  bridge::Announcement next;
+  unsigned count = 0;
+  while (batch.has_room_for(1, 0) && context.announcements.pop(next)) {
+    // It has gone meanwhile, or another one has its index.
+    if (!topology.has(next.port)) continue;
+    if (context.snapshot->tenancy[next.port] != next.tenancy) continue;
+    const unsigned slot = batch.count++;
+    constexpr vhost::NetHeader kPlain{0, 0, 0, 0, 0, 0, 1};
+    std::memcpy(batch.head[slot].data(), &kPlain, sizeof(kPlain));
+    bridge::write_announcement(batch.head[slot].data() + sizeof(kPlain), next.address);
+    batch.length[slot] = bridge::kAnnouncementBytes;
+    batch.fault[slot] = vhost::FrameFault::none;
+    batch.tail[slot] = {};
+    context.bridge.forward(topology, batch, {next.port, slot, 1}, context.now,
+                           context.counters[next.port]);
+    ++count;
+  }
+  return count;
 }
 
 inline void count(const vhost::Delivery& delivery,
@@ -178,7 +206,9 @@ inline void give_back(TurnContext& context, unsigned bursts) noexcept {
 inline unsigned run(TurnContext& context) noexcept {
   context.batch.clear();
   const unsigned bursts = collect(context);
-  if (bursts == 0) return 0;
+  unsigned announced = 0;
+  if (__builtin_expect(!context.announcements.empty(), 0)) announced = announce(context);
+  if (bursts + announced == 0) return 0;
   deliver(context);
   give_back(context, bursts);
   return context.batch.count;

@@ -95,6 +95,11 @@ void Worker::wake() noexcept {
   [[maybe_unused]] const ssize_t written = write(own_event_.get(), &kOne, sizeof(kOne));
 }
 
+void Worker::announce(const bridge::Announcement& announcement) noexcept {
+  context_->announcements.push(announcement);
+  wake();
+}
+
 void Worker::run() noexcept {
   block_signals_of_main();
   pin_to(settings_.cpu);
@@ -170,7 +175,7 @@ struct Worker::Sleeper {
            worker.stop_.load(std::memory_order_seq_cst);
   }
   bool work_waiting() noexcept {
-    bool work = false;
+    bool work = !worker.context_->announcements.empty();
     worker.for_each_running_ring(
         [&work](vhost::TransmitRing& ring) { work |= ring.available() != 0; });
     return work;

@@ -57,6 +57,8 @@ class Worker {
   [[nodiscard]] bool watch(int kick_fd) noexcept;
   void unwatch(int kick_fd) noexcept;
   void wake() noexcept;
+  // Has the frame sent that tells where the address lives; main thread. Not when 64 wait.
+  void announce(const bridge::Announcement& announcement) noexcept;
 
   // Once every kWatchPeriod: a write into an eventfd that lasts since the last call is interrupted.
   // Returns the port whose VMM made one hang, or Notifier::kNobody.

@@ -46,6 +46,7 @@ void Workers::assign(uint16_t port) {
   const auto fewest = std::min_element(ports.begin(), ports.end());
   home_[port] = static_cast<uint16_t>(fewest - ports.begin());
   assigned_[port] = true;
+  ++tenancy_[port];
 }
 
 void Workers::release(uint16_t port) {
@@ -75,6 +76,7 @@ std::vector<uint16_t> Workers::ports_of(unsigned worker) const {
 std::unique_ptr<const Snapshot> Workers::compose() const {
   auto next = std::make_unique<Snapshot>();
   next->topology = topology_;
+  next->tenancy = tenancy_;
   next->polled.resize(workers_.size());
   for (uint16_t port = 0; port < bridge::Topology::kPorts; ++port) {
     if (!topology_->has(port)) continue;
@@ -139,6 +141,15 @@ bool Workers::watch_kicks(uint16_t port, uint16_t pair, int kick_fd) noexcept {
 
 void Workers::unwatch_kicks(uint16_t port, uint16_t pair, int kick_fd) noexcept {
   if (kick_fd >= 0) workers_[worker_of(port, pair)]->unwatch(kick_fd);
+}
+
+void Workers::announce(uint16_t port, bridge::MacAddress address) noexcept {
+  uint32_t tenancy = 0;
+  {
+    const std::lock_guard guard(lock_);
+    tenancy = tenancy_[port];
+  }
+  workers_[worker_of(port, 0)]->announce({address, port, tenancy});
 }
 
 PortCounters Workers::counters(uint16_t port) const {

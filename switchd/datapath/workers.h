@@ -51,6 +51,11 @@ class Workers final : public vhost::Poller {
   [[nodiscard]] bool watch_kicks(uint16_t port, uint16_t pair, int kick_fd) noexcept override;
   void unwatch_kicks(uint16_t port, uint16_t pair, int kick_fd) noexcept override;
 
+  // The address lives on the port from now on, says its VMM: sent as a frame of its own by the
+  // worker at the port's home. So many may wait that no VMM in its senses sends more; what is
+  // beyond that is not said. REQUIRES: the port is published. Main thread.
+  void announce(uint16_t port, bridge::MacAddress address) noexcept;
+
   PortCounters counters(uint16_t port) const;
   void clear_counters(uint16_t port);
   std::vector<WorkerInfo> info() const;
@@ -74,6 +79,7 @@ class Workers final : public vhost::Poller {
   mutable std::mutex lock_;  // of what follows
   std::shared_ptr<const bridge::Topology> topology_ = std::make_shared<bridge::Topology>();
   std::bitset<bridge::Topology::kPorts> assigned_;
+  std::array<uint32_t, bridge::Topology::kPorts> tenancy_{};
   std::array<vhost::RunningRings, bridge::Topology::kPorts> rings_;
 };
 

@@ -70,7 +70,7 @@ TEST(Offered, FeaturesArePinned) {
                            std::ofstream(file) << "[[port]]\nname = 'm'\nmtu = 9000\n";
                            return file.string();
                          }()});
-  constexpr uint64_t kPlain = 0x0009'7842'bb83;
+  constexpr uint64_t kPlain = 0x0009'7c42'bb83;
   constexpr uint64_t kMtuBit = 1u << 3;
   const auto offered = [&](const std::string& port) {
     GuestOptions options;

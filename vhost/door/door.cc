@@ -156,7 +156,7 @@ bool Door::Impl::serve(Visitor visitor) {
         loop_, std::move(visitor.fd), std::move(backend),
         ProtocolOffer{settings_.features, settings_.protocol_features, settings_.queue_pairs,
                       settings_.largest_mtu},
-        Session::Port{limits_, pace_, disposer_, history_},
+        Session::Port{limits_, pace_, disposer_, history_, observer_.announced},
         [weak = weak_from_this()](UniqueFd fd, const std::string& reason, bool fault) {
           if (const auto self = weak.lock()) self->on_ended(std::move(fd), reason, fault);
         });

@@ -56,6 +56,8 @@ struct DoorObserver {
   std::function<void(const std::string& reason)> refused;  // a VMM was turned away at the door
   // There is no VMM to connect to (client mode); told again only for another reason.
   std::function<void(const std::string& reason)> unreachable;
+  // SEND_RARP: the VM at this address is here from now on. First octet lowest, an individual one.
+  std::function<void(uint64_t address)> announced;
 };
 
 class Door {

@@ -208,6 +208,9 @@ void Session::on_answer(const Message& answer) {
     return end("the vhost library could not carry out " + message_name(asked_.header.request),
                true);
   }
+  if (asked_.request() == Request::send_rarp && !failed && port_.announced) {
+    port_.announced(asked_.payload_as<uint64_t>());
+  }
   if (ack && !asked_.needs_reply()) return read_next();
   Message reply = reply_to(asked_);
   reply.payload = answer.payload;

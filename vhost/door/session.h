@@ -43,6 +43,7 @@ class Session : public std::enable_shared_from_this<Session> {
     TokenBucket& pace;
     Disposer& disposer;
     MessageHistory& history;
+    std::function<void(uint64_t address)> announced;  // SEND_RARP was carried out
   };
   // `backend` is the private connection, which is half closed: rte_vhost will close it too.
   using Ended = std::function<void(UniqueFd backend, const std::string& reason, bool fault)>;
