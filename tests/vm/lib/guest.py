@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .deadline import Deadline, DeadlineMissed, wait_for
 from .processes import Process
+from .qmp import Qmp
 
 BOOT_SECONDS = 60
 MEMORY = "256M"
@@ -33,6 +34,13 @@ class PingResult:
     @property
     def lost(self):
         return self.sent - self.received
+
+
+@dataclass
+class PingAnswer:
+    at: float  # seconds since the asking guest was booted
+    number: int
+    took: float  # seconds
 
 
 class SerialLine:
@@ -74,11 +82,21 @@ class Guest:
     """A guest that is running or ended. `device` holds more virtio-net-pci properties; with
     `listens` the switch connects to its VMM; `initramfs` is another one than the image's. `queues`:
     pairs of its device. `more_cards`: pairs of a port's socket and the properties of the device on
-    it, which the guest leaves without an address. `ipv6`: its kernel has it."""
+    it, which the guest leaves without an address. `ipv6`: its kernel has it.
+
+    `pluggable`: memory can be plugged in while it runs (see plug_memory). `twin`: the guest which
+    migrates into this one; it takes over its address, and is not booted."""
 
     def __init__(self, name, directory, image, accelerator, port_socket=None, number=1, device="",
-                 listens=False, initramfs=None, queues=1, cpus=1, more_cards=(), ipv6=False):
+                 listens=False, initramfs=None, queues=1, cpus=1, more_cards=(), ipv6=False,
+                 pluggable=False, twin=None):
         self.name = name
+        self.twin = twin
+        if twin:
+            number, device, pluggable = twin.number, twin._device, twin._pluggable
+            queues, cpus, ipv6 = twin._queues, twin._cpus, twin._ipv6
+        self._pluggable = pluggable
+        self._qmp = None
         self.number = number
         self.address = f"10.77.0.{number}"
         self.mac = f"52:54:00:77:00:{number:02x}"
@@ -103,7 +121,8 @@ class Guest:
         arguments = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-accel", self._accelerator, "-cpu", "max" if self._accelerator == "tcg" else "host",
-            "-m", MEMORY, "-smp", str(self._cpus),
+            "-m", f"{MEMORY},slots=8,maxmem=2G" if self._pluggable else MEMORY,
+            "-smp", str(self._cpus),
             "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
             "-numa", "node,memdev=memory",
             "-kernel", self._image.kernel, "-initrd", self._initramfs,
@@ -111,7 +130,10 @@ class Guest:
             "-serial", f"file:{self._directory / self.name}.console",
             "-chardev", f"socket,id=line,path={serial},server=on,wait=off",
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=line,name=line",
+            "-qmp", f"unix:{self._control},server=on,wait=off",
         ]
+        if self.twin:
+            arguments += ["-incoming", f"unix:{self._arrival}"]
         if self._port_socket:
             arguments += self._card_arguments("net", self._port_socket, self.mac, self._device)
         for number, (socket_path, device) in enumerate(self._more_cards):
@@ -122,7 +144,9 @@ class Guest:
     def _command_line(self):
         address = f"{self.address}/24" if self._port_socket else ""
         ipv6 = "" if self._ipv6 else "ipv6.disable=1"
+        # Plugged memory that is to be unplugged again holds nothing that cannot be moved.
         return (f"console=ttyS0 quiet panic=-1 {ipv6} {QUICKER_BOOT} rdinit=/init "
+                f"memhp_default_state=online_movable "
                 f"-- {address}")
 
     def card_mac(self, number):
@@ -146,6 +170,14 @@ class Guest:
             "-device", device,
         ]
 
+    @property
+    def _control(self):
+        return self._directory / f"{self.name}.qmp{self._starts}"
+
+    @property
+    def _arrival(self):
+        return self._directory / f"{self.name}.incoming"
+
     def start(self):
         """Starts the VMM; the guest is usable after wait_ready()."""
         self._starts += 1
@@ -161,6 +193,41 @@ class Guest:
                 return None
         self._line = wait_for(connected, 10, f"the VMM of {self.name} opens its serial line")
         return self
+
+    @property
+    def qmp(self):
+        if not self._qmp:
+            self._qmp = Qmp(self._control)
+        return self._qmp
+
+    def migrate(self, target):
+        """Moves into `target`, its twin, while it runs; QEMU's account of it."""
+        wait_for(target._arrival.exists, 20, f"{target.name} waits for {self.name}")
+        self.qmp.execute("migrate", uri=f"unix:{target._arrival}")
+
+        def ended():
+            info = self.qmp.execute("query-migrate")
+            return info if info.get("status") in ("completed", "failed", "cancelled") else None
+        info = wait_for(ended, 120, f"{self.name} migrates")
+        if info["status"] != "completed":
+            raise GuestError(f"{self.name}: migration {info['status']}: {info.get('error-desc')}")
+        target.boot_id = self.boot_id
+        return info
+
+    def plug_memory(self, name, size):
+        """A DIMM of `size` bytes (a multiple of 128 MiB) appears; the guest uses it at once."""
+        self.qmp.execute("object-add", qom_type="memory-backend-memfd", id=f"memory-{name}",
+                         size=size, share=True)
+        self.qmp.execute("device_add", driver="pc-dimm", id=name, memdev=f"memory-{name}")
+
+    def unplug_memory(self, name):
+        """The guest gives a DIMM back; returns when it is gone."""
+        self.qmp.execute("device_del", id=name)
+        self.qmp.wait_event("DEVICE_DELETED")
+        self.qmp.execute("object-del", id=f"memory-{name}")
+
+    def memory_kib(self):
+        return int(self.run("grep MemTotal /proc/meminfo").split()[1])
 
     def _check_running(self):
         if self.process.status is not None:
@@ -213,6 +280,23 @@ class Guest:
                          lambda: f"{self.name}: ping ends; it said:\n{output}\n{self._state()}")
         return PingResult(int(match.group(1)), int(match.group(2)))
 
+    def start_endless_ping(self, other, interval):
+        """Pings in the background until end_ping(). Each answer is noted with this guest's own
+        time, since a ping that gets late with its questions does not tell so."""
+        self.run(f"ping -s 64 -i {interval} {other.address} 2>&1 | while read line; do "
+                 "read now rest </proc/uptime; echo \"$now $line\"; done >/tmp/answers &")
+
+    def answers(self):
+        """Those that came to the endless ping."""
+        lines = self.run("grep 'bytes from' /tmp/answers", seconds=60, check=False)
+        pattern = r"^([0-9.]+) .*seq=(\d+) .*time=([0-9.]+) ms"
+        return [PingAnswer(float(at), int(number), float(took) / 1000)
+                for at, number, took in re.findall(pattern, lines, re.MULTILINE)]
+
+    def end_ping(self):
+        self.run("killall -INT ping")
+        return self.answers()
+
     def _state(self):
         return self.run("ip addr show eth0; arp -n; grep virtio /proc/interrupts; ps", check=False)
 
@@ -254,13 +338,18 @@ class Guest:
     def kill(self):
         """SIGKILL to the VMM, as a crash would end it."""
         self.process.kill()
-        self._line.close()
+        self._close()
 
     def stop(self):
         if self.process:
             self.process.kill()
-        if self._line:
-            self._line.close()
+        self._close()
+
+    def _close(self):
+        for line in (self._line, self._qmp):
+            if line:
+                line.close()
+        self._qmp = None
 
     def console_tail(self, lines=30):
         console = self._directory / f"{self.name}.console"

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from . import accelerator
+from .deadline import wait_for
 from .guest import Guest
 from .guest_image import WANTED_MODULES, GuestImage
 from .switch import Switch
@@ -83,6 +84,13 @@ class Testbed:
                       more_cards=more_cards, **options)
         self._guests.append(guest)
         return guest.start()
+
+    def start_twin(self, guest, port):
+        """A VMM on `port` that waits for `guest` to migrate into it."""
+        twin = self.start_guest(port, twin=guest)
+        wait_for(lambda: self.switch.query("port", "show", port)["state"] == "connected", 20,
+                 f"the VMM on {port} connects")
+        return twin
 
     def start_guests(self, ports, device="", **options):
         """Guests on all `ports`, booted."""
