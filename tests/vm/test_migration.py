@@ -2,8 +2,11 @@
 
 The third guest pings it and both stream data to each other over TCP. What arrives in the moving
 guest is written into its memory by the switch, so that a page missing in the dirty log is stale
-after the move and shows as damaged data.
+after the move and shows as damaged data. How long nobody answered is printed; with SWITCHD_TIMED=1
+in the environment, on a machine that does nothing else, it is held against the bar.
 """
+
+import os
 
 from lib.deadline import wait_for
 from lib.testcase import VmTestCase
@@ -58,7 +61,8 @@ class Migration(VmTestCase):
         lost = answers[-1].number - answers[0].number + 1 - len(answers)
         print(f"without an answer for {waited:.2f} s at the longest (answers {apart:.2f} s apart, "
               f"with the time in which nothing was asked); {len(answers)} answers, {lost} lost")
-        self.assertLessEqual(waited, BAR_SECONDS)
+        if os.environ.get("SWITCHD_TIMED"):
+            self.assertLessEqual(waited, BAR_SECONDS)
 
     def assert_on_port(self, guest, port):
         places = {mac["address"]: mac["port"] for mac in self.switch.query("mac", "list")["macs"]}
