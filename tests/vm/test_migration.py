@@ -79,6 +79,7 @@ class Migration(VmTestCase):
     def test_under_ping_and_tcp(self):
         self.vm.run(f"dd if=/dev/urandom of=/tmp/big bs=1M count={BIG_MIB}", seconds=60)
         memory = self.vm.run("sha256sum </tmp/big", seconds=60)
+        self.third.use_steady_clock()
         self.third.start_endless_ping(self.vm, INTERVAL)
         from_vm, from_third = self.offer_stream(self.vm), self.offer_stream(self.third)
         self.vm.run(RECEIVE.format(address=self.third.address))

@@ -280,6 +280,11 @@ class Guest:
                          lambda: f"{self.name}: ping ends; it said:\n{output}\n{self._state()}")
         return PingResult(int(match.group(1)), int(match.group(2)))
 
+    def use_steady_clock(self):
+        """The kernel trusts the TSC (tsc=reliable), whose rate it measures while it boots: on a busy
+        machine it may be wrong by half or more. That of the ACPI timer is known."""
+        self.run("echo acpi_pm >/sys/devices/system/clocksource/clocksource0/current_clocksource")
+
     def start_endless_ping(self, other, interval):
         """Pings in the background until end_ping(). Each answer is noted with this guest's own
         time, since a ping that gets late with its questions does not tell so."""
