@@ -25,8 +25,7 @@ class ReceiveHostileTest : public ReceiveTest {
 
 // --- Entries and indices: the ring itself is unusable.
 
-TEST_F(ReceiveHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(ReceiveHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
   for (const uint16_t id : std::to_array<uint16_t>({256, 0x7fff, 0xffff})) {
     set_up(256, kModern);
     offer_buffers(1);
@@ -41,8 +40,7 @@ TEST_F(ReceiveHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
 }
 
 // What stands behind the table looks like a good descriptor, and is none.
-TEST_F(ReceiveHostileTest, TheFirstDescriptorBehindTheTableIsNone) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(ReceiveHostileTest, TheFirstDescriptorBehindTheTableIsNone) {
   for (const uint64_t features : {kModern, kMergeable}) {
     set_up(16, features);
     RingAreas areas = driver_->areas();
@@ -67,8 +65,7 @@ TEST_F(ReceiveHostileTest, TheFirstDescriptorBehindTheTableIsNone) {
   }
 }
 
-TEST_F(ReceiveHostileTest, ALinkBehindATableIsNone) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(ReceiveHostileTest, ALinkBehindATableIsNone) {
   Descriptor first = buffer(12);
   first.flags |= kDescNext;
   first.next = 1;
@@ -77,8 +74,7 @@ TEST_F(ReceiveHostileTest, ALinkBehindATableIsNone) {
   expect_malformed({to});
 }
 
-TEST_F(ReceiveHostileTest, ADescriptorThatDoesNotExistAmongMergedBuffers) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(ReceiveHostileTest, ADescriptorThatDoesNotExistAmongMergedBuffers) {
   set_up(256, kMergeable);
   offer_buffers(1, 100);
   driver_->offer(300);
@@ -88,8 +84,7 @@ TEST_F(ReceiveHostileTest, ADescriptorThatDoesNotExistAmongMergedBuffers) {
   EXPECT_EQ(0, driver_->used_index());
 }
 
-TEST_F(ReceiveHostileTest, AnIndexTooFarAheadStopsTheRing) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(ReceiveHostileTest, AnIndexTooFarAheadStopsTheRing) {
   driver_->advance(257);
   const Delivery result = deliver({frame(60)});
   EXPECT_EQ(1u, result.no_buffer);
@@ -107,8 +102,7 @@ TEST_F(ReceiveHostileTest, ReadableBuffersAreNotForReceiving) {
   expect_malformed({table({buffer(12), piece(Bytes(100))})});
 }
 
-TEST_F(ReceiveHostileTest, LoopsEnd) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(ReceiveHostileTest, LoopsEnd) {
   Descriptor self = buffer(12);
   self.flags |= kDescNext;
   self.next = 0;
@@ -119,8 +113,7 @@ TEST_F(ReceiveHostileTest, LoopsEnd) {
   expect_malformed({raw_table({self, self})});
 }
 
-TEST_F(ReceiveHostileTest, ANextBeyondTheTable) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(ReceiveHostileTest, ANextBeyondTheTable) {
   Descriptor link = buffer(12);
   link.flags |= kDescNext;
   for (const uint16_t next : std::to_array<uint16_t>({256, 0xffff})) {

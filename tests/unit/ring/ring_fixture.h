@@ -15,9 +15,16 @@ namespace vhost::test {
 #ifdef TEST_PACKED_RINGS
 inline constexpr bool kPacked = true;
 using TestDriver = PackedDriver;
+// A test of what packed rings do not have: compiled, and none of theirs.
+#define TEST_OF_SPLIT_RINGS(fixture, name)  \
+  class fixture##_##name : public fixture { \
+    void TestBody() override;               \
+  };                                        \
+  [[maybe_unused]] void fixture##_##name::TestBody()
 #else
 inline constexpr bool kPacked = false;
 using TestDriver = DriverRing;
+#define TEST_OF_SPLIT_RINGS(fixture, name) TEST_F(fixture, name)
 #endif
 inline constexpr uint64_t kFormat = kPacked ? feature::bit(feature::kRingPacked) : 0;
 

@@ -13,8 +13,7 @@ class TransmitHostileTest : public TransmitTest {
 
 // --- Entries and indices: the ring itself is unusable.
 
-TEST_F(TransmitHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(TransmitHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
   for (const uint16_t id : std::to_array<uint16_t>({256, 257, 0x7fff, 0xffff})) {
     set_up(256, kModern);
     offer({sound()});
@@ -29,8 +28,7 @@ TEST_F(TransmitHostileTest, ADescriptorThatDoesNotExistStopsTheRing) {
   }
 }
 
-TEST_F(TransmitHostileTest, AnIndexTooFarAheadStopsTheRing) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(TransmitHostileTest, AnIndexTooFarAheadStopsTheRing) {
   driver_->advance(257);
   EXPECT_EQ(0u, take());
   EXPECT_FALSE(ring_.running());
@@ -40,8 +38,7 @@ TEST_F(TransmitHostileTest, AnIndexTooFarAheadStopsTheRing) {
 
 // --- Chains.
 
-TEST_F(TransmitHostileTest, LoopsEnd) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(TransmitHostileTest, LoopsEnd) {
   Descriptor self = piece(header(), kDescNext);
   driver_->descriptor(0) = self;  // to itself: next is 0
   driver_->offer(0);
@@ -56,16 +53,14 @@ TEST_F(TransmitHostileTest, LoopsEnd) {
   EXPECT_EQ(kMalformed, batch_->fault[1]);
 }
 
-TEST_F(TransmitHostileTest, LoopsOfEmptyPiecesEndToo) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(TransmitHostileTest, LoopsOfEmptyPiecesEndToo) {
   driver_->descriptor(0) = {kBuffers, 0, kDescNext, 0};
   driver_->offer(0);
   EXPECT_EQ(1u, take());
   EXPECT_EQ(kMalformed, batch_->fault[0]);
 }
 
-TEST_F(TransmitHostileTest, ANextBeyondTheTable) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(TransmitHostileTest, ANextBeyondTheTable) {
   for (const uint16_t next : std::to_array<uint16_t>({256, 0x8000, 0xffff})) {
     Descriptor link = piece(header(), kDescNext);
     link.next = next;
@@ -198,8 +193,7 @@ TEST_F(TransmitHostileTest, TablesNowhereOrAcrossRegions) {
   }
 }
 
-TEST_F(TransmitHostileTest, ALoopInsideATable) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(TransmitHostileTest, ALoopInsideATable) {
   Descriptor link = piece(header(), kDescNext);
   link.next = 0;
   EXPECT_EQ(kMalformed, fault_of({raw_table({link, link})}));
@@ -207,8 +201,7 @@ TEST_F(TransmitHostileTest, ALoopInsideATable) {
   EXPECT_EQ(kMalformed, fault_of({raw_table({link, link})})) << "beyond the table";
 }
 
-TEST_F(TransmitHostileTest, ALinkBehindATableIsNone) {
-  if (kPacked) GTEST_SKIP() << "there is no such thing in packed rings";
+TEST_OF_SPLIT_RINGS(TransmitHostileTest, ALinkBehindATableIsNone) {
   Descriptor first = piece(header(), kDescNext);
   first.next = 1;
   Descriptor to = raw_table({first, sound()});
