@@ -14,6 +14,7 @@ class Cell:
     buffers: str = "in-order"
     shape: str = "direct"
     segment: int = 0  # frames are TCP segments, to be cut into so many bytes
+    ring_size: int = 256
 
     @property
     def compares_bytes(self):
@@ -23,7 +24,7 @@ class Cell:
     def for_switch(self, switch):
         """What the guests of that switch can send it: without offloads, frames of an MTU."""
         if self.segment and not switch.takes_segments:
-            return dataclasses.replace(self, segment=0, frame_size=1518)
+            return dataclasses.replace(self, segment=0, frame_size=1518, ring_size=256)
         return self
 
     def title(self):
@@ -32,7 +33,8 @@ class Cell:
     def arguments(self):
         return ["--pattern", self.pattern, "--frame-size", str(self.frame_size),
                 "--macs-per-port", str(self.macs), "--mode", self.mode, "--buffers", self.buffers,
-                "--shape", self.shape, "--segment", str(self.segment)]
+                "--shape", self.shape, "--segment", str(self.segment),
+                "--ring-size", str(self.ring_size)]
 
 
 PLAIN = [
@@ -43,7 +45,9 @@ PLAIN = [
     Cell("pair-1518", 2, "pair", 1518),
     Cell("mesh8-64", 8, "mesh", 64),
     Cell("incast7-64", 8, "incast", 64),
-    Cell("pair-64k", 2, "pair", 65230, segment=1448),
+    # Sixteen of them are a megabyte: as much as a connection has under way, and no more than caches
+    # hold, as 256 short frames are.
+    Cell("pair-64k", 2, "pair", 65230, segment=1448, ring_size=16),
 ]
 SHAPES = ["direct", "indirect3"]
 
