@@ -2,12 +2,17 @@
 
 from lib.testcase import VmTestCase
 
+# 256 MiB and 8 KiB. QEMU before 9.0 without KVM loses writes of the guest's own processor while it
+# migrates memory that is a multiple of 256 KiB, with any network card or none: its TLB goes on
+# without the dirty bit that was just cleared (mended by QEMU's commit 03bfc2188f06).
+MEMORY = "262152K"
+
 
 class MovingGuest(VmTestCase):
     def setUp(self):
         super().setUp()
         self.switch = self.testbed.start_switch(["third", "home", "away"])
-        self.third, self.vm = self.testbed.start_guests(["third", "home"])
+        self.third, self.vm = self.testbed.start_guests(["third", "home"], memory=MEMORY)
         self.assert_forwards(self.third, self.vm)
 
     def assert_on_port(self, guest, port):

@@ -84,17 +84,21 @@ class Guest:
     pairs of its device. `more_cards`: pairs of a port's socket and the properties of the device on
     it, which the guest leaves without an address. `ipv6`: its kernel has it.
 
-    `pluggable`: memory can be plugged in while it runs (see plug_memory). `twin`: the guest which
-    migrates into this one; it takes over its address, and is not booted."""
+    `memory`: as QEMU's -m has it. `pluggable`: more can be plugged in while it runs (see
+    plug_memory). `twin`: the guest which migrates into this one; it takes over its address, and is
+    not booted; `paused`: it does not run on before resume()."""
 
     def __init__(self, name, directory, image, accelerator, port_socket=None, number=1, device="",
                  listens=False, initramfs=None, queues=1, cpus=1, more_cards=(), ipv6=False,
-                 pluggable=False, twin=None):
+                 memory=MEMORY, pluggable=False, twin=None, paused=False):
         self.name = name
         self.twin = twin
+        self._paused = paused
         if twin:
             number, device, pluggable = twin.number, twin._device, twin._pluggable
+            memory = twin._memory
             queues, cpus, ipv6 = twin._queues, twin._cpus, twin._ipv6
+        self._memory = memory
         self._pluggable = pluggable
         self._qmp = None
         self.number = number
@@ -121,9 +125,9 @@ class Guest:
         arguments = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-accel", self._accelerator, "-cpu", "max" if self._accelerator == "tcg" else "host",
-            "-m", f"{MEMORY},slots=8,maxmem=2G" if self._pluggable else MEMORY,
+            "-m", f"{self._memory},slots=8,maxmem=2G" if self._pluggable else self._memory,
             "-smp", str(self._cpus),
-            "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
+            "-object", f"memory-backend-memfd,id=memory,size={self._memory},share=on",
             "-numa", "node,memdev=memory",
             "-kernel", self._image.kernel, "-initrd", self._initramfs,
             "-append", self._command_line(),
@@ -134,6 +138,8 @@ class Guest:
         ]
         if self.twin:
             arguments += ["-incoming", f"unix:{self._arrival}"]
+        if self._paused:
+            arguments += ["-S"]
         if self._port_socket:
             arguments += self._card_arguments("net", self._port_socket, self.mac, self._device)
         for number, (socket_path, device) in enumerate(self._more_cards):
@@ -213,6 +219,19 @@ class Guest:
             raise GuestError(f"{self.name}: migration {info['status']}: {info.get('error-desc')}")
         target.boot_id = self.boot_id
         return info
+
+    def resume(self):
+        """Lets a guest that arrived `paused` run on."""
+        self.qmp.execute("cont")
+
+    def ram(self):
+        """What its memory holds, a copy; of a guest that stands still it is one of a moment."""
+        lines = Path(f"/proc/{self.process.pid}/maps").read_text().splitlines()
+        area = next(line for line in lines if "memfd:memory-backend" in line and "rw-s" in line)
+        start, end = (int(address, 16) for address in area.split()[0].split("-"))
+        with open(f"/proc/{self.process.pid}/mem", "rb") as memory:
+            memory.seek(start)
+            return memory.read(end - start)
 
     def plug_memory(self, name, size):
         """A DIMM of `size` bytes (a multiple of 128 MiB) appears; the guest uses it at once."""

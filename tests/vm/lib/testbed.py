@@ -85,9 +85,9 @@ class Testbed:
         self._guests.append(guest)
         return guest.start()
 
-    def start_twin(self, guest, port):
+    def start_twin(self, guest, port, paused=False):
         """A VMM on `port` that waits for `guest` to migrate into it."""
-        twin = self.start_guest(port, twin=guest)
+        twin = self.start_guest(port, twin=guest, paused=paused)
         wait_for(lambda: self.switch.query("port", "show", port)["state"] == "connected", 20,
                  f"the VMM on {port} connects")
         return twin
