@@ -167,15 +167,15 @@ class Scenario:
     def loopback_counters(self):
         return self.host.shell("grep lo: /proc/net/dev").out.split()
 
-    def check_host_is_bare(self):
+    def check_host_is_bare(self, unwanted_modules=UNWANTED_MODULES):
         """No interface but lo, no module of a network."""
         interfaces = self.host.run("ls", "/sys/class/net").out.split()
         loaded = [line.split()[0] for line in self.host.read("/proc/modules").splitlines()]
-        unwanted = [module for module in loaded if module in UNWANTED_MODULES]
+        unwanted = [module for module in loaded if module in unwanted_modules]
         if interfaces != ["lo"] or unwanted:
             raise Failed(f"interfaces {interfaces}, modules {unwanted}")
         self.say("the host has no interface but lo, and none of the modules "
-                 + ", ".join(UNWANTED_MODULES))
+                 + ", ".join(unwanted_modules))
 
     def check_users(self, vms=3):
         """There are so many VMMs, and none is root."""

@@ -11,6 +11,8 @@ for option in $command_line; do
 done
 
 if [ -n "$systemd" ]; then
+  # What the machine itself has enabled is none of its business; what the test enables stays.
+  [ -e /etc/systemd/system/playhost-agent.service ] || rm -rf /etc/systemd/system/*.wants
   mkdir -p /etc/systemd/system/basic.target.wants
   cat > /etc/systemd/system/playhost-agent.service <<UNIT
 [Unit]
