@@ -84,12 +84,19 @@ class ReceiveRing : public Ring {
     Chain chain[Batch::kCapacity];
     uint8_t* at[Batch::kCapacity];
   };
+  struct Used {
+    uint32_t step;
+    Chain chain;
+    uint32_t length;
+  };
   // Where one frame goes, piece by piece.
   struct Plan {
     uint32_t buffers = 0;
     uint32_t steps = 0;
     uint32_t pieces = 0;
     uint32_t walked = 0;  // links, of all plans of a delivery
+    uint32_t noted = 0;   // used chains, likewise
+    Used used[kMaxRingSize];
     uint64_t capacity = 0;
     Chain chain[kMaxRingSize];
     uint32_t buffer_capacity[kMaxRingSize];
@@ -144,9 +151,11 @@ class ReceiveRing : public Ring {
   bool find_room(Careful& work, uint32_t length, uint32_t fates) noexcept;
   void claim(Careful& work, uint32_t length, uint32_t tally) noexcept;
   void use(Careful& work, Chain chain, uint32_t length) noexcept {
-    write_used(work.taken, chain, length);
+    note_used(work.plan, work.taken, chain, length);
     work.taken += chain.steps;
   }
+  void note_used(Plan& plan, uint32_t step, Chain chain, uint32_t length) noexcept;
+  void write_noted(const Plan& plan) noexcept;
   Outcome plan(uint32_t taken, uint32_t available, uint64_t need, Plan& out) noexcept;
   bool add_buffer(const Head& head, uint32_t step, Plan& out) noexcept;
   void write(const Batch& batch, unsigned slot, const Plan& where) const noexcept;
@@ -299,6 +308,7 @@ inline uint32_t ReceiveRing::fill_carefully(const Batch& batch, std::span<const 
       put_carefully(work, slot, tallies[slot]);
     }
   }
+  write_noted(where);
   return work.taken;
 }
 
@@ -337,19 +347,15 @@ inline bool ReceiveRing::find_room(Careful& work, uint32_t length, uint32_t fate
   return false;
 }
 
-// The planned buffers hold a frame of this length. The first one comes last: in a packed ring the
-// driver sees it at once.
+// The planned buffers hold a frame of this length.
 inline void ReceiveRing::claim(Careful& work, uint32_t length, uint32_t tally) noexcept {
-  const Plan& where = work.plan;
+  Plan& where = work.plan;
   const uint64_t need = uint64_t{length} + header_bytes_;
-  uint64_t before = where.capacity;  // bytes in the buffers before this one
-  work.taken += where.steps;
-  uint32_t step = work.taken;
-  for (uint32_t i = where.buffers; i-- > 0;) {
-    before -= where.buffer_capacity[i];
-    step -= where.chain[i].steps;
-    const uint64_t part = std::min<uint64_t>(need - before, where.buffer_capacity[i]);
-    write_used(step, where.chain[i], static_cast<uint32_t>(part));
+  uint64_t left = need;
+  for (uint32_t i = 0; i < where.buffers; ++i) {
+    const uint64_t part = std::min<uint64_t>(left, where.buffer_capacity[i]);
+    use(work, where.chain[i], static_cast<uint32_t>(part));
+    left -= part;
   }
   if (memory_.logs()) log_planned(where, need);
   ++work.result.delivered;

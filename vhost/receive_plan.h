@@ -70,4 +70,20 @@ inline bool ReceiveRing::add_buffer(const Head& head, uint32_t step, Plan& out) 
   return true;
 }
 
+// A packed ring's used descriptors are written at the end of a delivery: a driver that polls sees
+// each one at once, and takes its line away while the next one is written into it. A chain has a
+// step of the ring to itself, so there is room for all.
+inline void ReceiveRing::note_used(Plan& plan, uint32_t step, Chain chain,
+                                   uint32_t length) noexcept {
+  if (__builtin_expect(!is_packed_, 1)) return split_.write_used(step, chain, length);
+  plan.used[plan.noted++] = {step, chain, length};
+}
+
+// The first one last: all of it is there when the driver sees that.
+inline void ReceiveRing::write_noted(const Plan& plan) noexcept {
+  for (uint32_t i = plan.noted; i-- > 0;) {
+    packed_.write_used(plan.used[i].step, plan.used[i].chain, plan.used[i].length);
+  }
+}
+
 }  // namespace vhost

@@ -109,9 +109,6 @@ class Ring {
     if (__builtin_expect(fault != RingFault::none, 0)) give_up(fault);
     return fault == RingFault::none && head.chain.steps != 0;
   }
-  void write_used(uint32_t step, Chain chain, uint32_t length) noexcept {
-    is_packed_ ? packed_.write_used(step, chain, length) : split_.write_used(step, chain, length);
-  }
 
   // Goes to the first link, which may lie in an indirect table: no NEXT beside INDIRECT, whole
   // descriptors only, no longer than the ring (virtio 1.2, 2.7.5.3 and 2.8.8). False: it breaks the

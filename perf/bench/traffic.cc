@@ -123,14 +123,13 @@ void Traffic::run() {
   }
 }
 
+// Receivers first: what is sent then finds the buffers that they have just posted.
 void Traffic::turn() {
-  if (options_.mode == Mode::rings) {
-    for (auto& station : stations_) station->transmit->turn_rings();
-    for (auto& station : stations_) station->receive->turn_rings();
-    return;
+  receive_all();
+  for (auto& station : stations_) {
+    options_.mode == Mode::rings ? station->transmit->turn_rings()
+                                 : station->transmit->turn_touch();
   }
-  for (auto& station : stations_) station->transmit->turn_touch();
-  for (auto& station : stations_) station->receive->turn_touch();
 }
 
 bool Traffic::receive_all() {

@@ -16,7 +16,7 @@ import table
 from hugepages import HugepageError, Hugepages
 from packages import PackageError
 
-HUGEPAGES = {"switchd": 0, "ovs": 560, "ovs-tso": 560, "testpmd": 160, "vpp": 80}
+HUGEPAGES = {"switchd": 0, "switchd-packed": 0, "ovs": 560, "ovs-tso": 560, "testpmd": 160, "vpp": 80}
 
 
 def parse(arguments):
@@ -31,7 +31,7 @@ def parse(arguments):
     parser.add_argument("--vpp", metavar="DIR", help="prefix of an installed VPP (bin/, lib/)")
     parser.add_argument("--switches", default="switchd,ovs,testpmd,vpp", metavar="NAME,...",
                         help="which (%(default)s; vpp only with --vpp; also ovs-tso, which is ovs "
-                        "with userspace-tso-enable)")
+                        "with userspace-tso-enable, and switchd-packed: packed rings)")
     parser.add_argument("--cells", default="", metavar="NAME,...",
                         help="of " + ", ".join(cell.name for cell in cells.PLAIN) + " (all)")
     parser.add_argument("--shapes", default=",".join(cells.SHAPES), metavar="NAME,...",
@@ -63,11 +63,13 @@ def parse(arguments):
 
 def make_switch(name, options, directory, ports):
     common = (directory, ports, options.cpu, options.load_cpu)
-    if name == "switchd":
-        return switches.Switchd(os.path.join(options.build, "switchd", "switchd"), *common)
+    ours = {"switchd": switches.Switchd, "switchd-packed": switches.SwitchdPacked}
+    if name in ours:
+        return ours[name](os.path.join(options.build, "switchd", "switchd"), *common)
     if name == "vpp":
         return switches.Vpp(os.path.abspath(options.vpp), *common)
-    return {"ovs": switches.OpenVSwitch, "ovs-tso": switches.OpenVSwitchTso, "testpmd": switches.Testpmd}[name](*common)
+    return {"ovs": switches.OpenVSwitch, "ovs-tso": switches.OpenVSwitchTso,
+            "testpmd": switches.Testpmd}[name](*common)
 
 
 def measure(switch, cell, options):
@@ -76,7 +78,7 @@ def measure(switch, cell, options):
     arguments = [os.path.join(options.build, "perf", "bench", "switch-bench"), "run",
                  "--cpu", str(options.load_cpu), "--switch-cpu", str(options.cpu),
                  "--seconds", str(options.seconds), "--warm-up", str(options.warm_up),
-                 "--json", result_file, *switch.probe(), *cell.for_switch(switch).arguments()]
+                 "--json", result_file, "--ring", switch.ring, *switch.probe(), *cell.for_switch(switch).arguments()]
     for path in switch.sockets():
         arguments += ["--socket", path]
     if switch.connects:

@@ -42,6 +42,7 @@ class Switch:
     name = ""
     all_patterns = True  # False: forwards only between neighbouring ports
     takes_segments = False  # 64 KiB of TCP at once
+    ring = "split"  # what its guests negotiate
     connects = False  # to sockets that the guests listen on
 
     def __init__(self, directory, ports, cpu, load_cpu):
@@ -134,15 +135,31 @@ class Switchd(Switch):
         arguments = [self._program, "--state-file", state, "--workers", str(self.cpu),
                      "--poll", "busy",
                      "--control-socket", self._control, "--socket-dir", self.directory]
-        for i, path in enumerate(self.sockets()):
-            arguments += ["--port", f"p{i}={path}"]
+        arguments += self.port_arguments()
         # Its main thread belongs on the load's CPU: the worker pins itself.
         self.spawn(["taskset", "-c", f"{self.load_cpu},{self.cpu}"] + arguments)
         self.wait_for_sockets()
         self.wait_for(lambda: os.path.exists(self._control), "its control socket does not appear")
 
+    def port_arguments(self):
+        return [word for i, path in enumerate(self.sockets()) for word in ("--port", f"p{i}={path}")]
+
     def probe(self):
         return ["--probe", f"switchd:{self._control}"]
+
+
+class SwitchdPacked(Switchd):
+    """The same with packed rings, which a port offers where its table says so."""
+
+    name = "switchd-packed"
+    ring = "packed"
+
+    def port_arguments(self):
+        file = os.path.join(self.directory, "switchd.toml")
+        with open(file, "w", encoding="utf-8") as tables:
+            for i, path in enumerate(self.sockets()):
+                tables.write(f'[[port]]\nname = "p{i}"\nsocket = "{path}"\npacked = true\n')
+        return ["--config", file]
 
 
 class OpenVSwitch(Switch):

@@ -23,6 +23,12 @@ def ratios(cell, rounds, rival):
             if rival in each and each[rival].get(key) and each["switchd"].get(key)]
 
 
+def frames(rounds, name):
+    """Of each round: what it delivered over what switchd did."""
+    return [each[name]["bytes_per_second"] / each["switchd"]["bytes_per_second"] for each in rounds
+            if name in each and each.get("switchd", {}).get("bytes_per_second")]
+
+
 def values(rounds, name, key):
     return [each[name][key] for each in rounds if name in each and each[name].get(key) is not None]
 
@@ -52,19 +58,21 @@ def summary(cell, rounds, name):
         "lost_percent": f"{100 * lost / (lost + delivered):.2f}" if lost + delivered else "-",
         "sent": sent,
         "ratio": "1" if name == "switchd" else spread(ratios(cell, rounds, name), 2),
+        "delivered_ratio": "1" if name == "switchd" else spread(frames(rounds, name), 3),
         "marks": marks(rounds, name),
     }
 
 
 def rows_of(cell, rounds):
     rows = [["", "cycles a frame", "a delivered frame", "Mframes/s", "Gbytes/s", "lost %",
-             "switchd moves times the bytes" if cell.compares_bytes else "of switchd's cycles", ""]]
+             "switchd moves times the bytes" if cell.compares_bytes else "of switchd's cycles",
+             "of what it delivers", ""]]
     for name in dict.fromkeys(name for each in rounds for name in each):
         line = summary(cell, rounds, name)
         rows.append([name, line["cycles_a_frame"], line["cycles_a_delivered"],
                      line["million_frames_a_second"], line["gigabytes_a_second"],
                      line["lost_percent"], line["ratio"],
-                     line["marks"]])
+                     line["delivered_ratio"], line["marks"]])
     return rows
 
 

@@ -71,6 +71,11 @@ uint16_t ReceiveStream::take_pending() {
 }
 
 uint32_t ReceiveStream::turn_rings() {
+  if (ring_.recycles()) {
+    const uint16_t recycled = ring_.recycle();
+    counts_.frames += recycled;
+    return recycled;
+  }
   const uint16_t pending = take_pending();
   if (pending == 0) return 0;
   for (uint16_t i = 0; i < pending; ++i) ring_.set_available(i, slot_of(ring_.used(i)));

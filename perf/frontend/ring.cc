@@ -61,6 +61,29 @@ void Ring::make_packed(GuestMemory& memory) {
   used_ring_ = packed_used_.data();
 }
 
+uint16_t Ring::recycle() {
+  uint16_t count = 0;
+  for (; count < size_; ++count) {
+    PackedDescriptor& here = packed_ring_[scanned_.at];
+    if (count != 0 && scanned_.at % kPackedInLine == 0) {
+      prefetch_for_writing(packed_ring_ + ((scanned_.at + kPackedAhead) & mask()));
+    }
+    const uint16_t flags = std::atomic_ref(here.flags).load(std::memory_order_acquire);
+    if ((flags & kPackedStateBits) != scanned_.used()) break;
+    const uint16_t head = here.id & mask();
+    if (steps_[head] != 1) break;
+    here.length = descriptors_[head].length;
+    const auto available = static_cast<uint16_t>(descriptors_[head].flags | put_.available());
+    std::atomic_ref(here.flags).store(available, std::memory_order_release);
+    scanned_.pass(1, size_);
+    put_.pass(1, size_);
+  }
+  next_available_ = static_cast<uint16_t>(next_available_ + count);
+  next_used_ = static_cast<uint16_t>(next_used_ + count);
+  if (count != 0 && kick_wanted_packed(count)) kick();
+  return count;
+}
+
 VringAddress Ring::address(uint32_t index) const {
   VringAddress address;
   address.index = index;

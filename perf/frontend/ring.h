@@ -23,6 +23,7 @@
 #include "frontend/file_descriptor.h"
 #include "frontend/guest_memory.h"
 #include "frontend/packed_places.h"
+#include "frontend/prefetch.h"
 #include "frontend/protocol.h"
 
 namespace frontend {
@@ -98,6 +99,14 @@ class Ring {
   void consume(uint16_t count) {
     next_used_ = static_cast<uint16_t>(next_used_ + count);
     found_ = static_cast<uint16_t>(found_ - count);
+  }
+
+  // Both at once, for a packed ring of which every place is a chain of its own, in flight, and
+  // comes back in order: what was used is made available again in its place, in one look at it, as
+  // it stood. How many. Less than there are: none, or one that is not so.
+  uint16_t recycle();
+  bool recycles() const {
+    return packed_ && found_ == 0 && static_cast<uint16_t>(next_available_ - next_used_) == size_;
   }
 
   // -- interrupts
@@ -181,6 +190,10 @@ class Ring {
   // Notes what the device has used since the last look; the place of the next one.
   PackedPlace scan_packed() {
     while (found_ < size_) {
+      // Where one is used, those behind it are as a rule; they will be written, too.
+      if (found_ != 0 && scanned_.at % kPackedInLine == 0) {
+        prefetch_for_writing(packed_ring_ + ((scanned_.at + kPackedAhead) & mask()));
+      }
       PackedDescriptor& here = packed_ring_[scanned_.at];
       const uint16_t flags = std::atomic_ref(here.flags).load(std::memory_order_acquire);
       if ((flags & kPackedStateBits) != scanned_.used()) break;
@@ -192,6 +205,9 @@ class Ring {
     }
     return scanned_;
   }
+
+  static constexpr uint16_t kPackedInLine = kCacheLine / sizeof(PackedDescriptor);
+  static constexpr uint16_t kPackedAhead = 4 * kPackedInLine;
 
   const GuestMemory* memory_;
   uint16_t size_;

@@ -161,5 +161,32 @@ TEST_F(PackedRingTest, TablesEndWithTheirFlags) {
   EXPECT_EQ(std::bit_cast<PackedDescriptor>(link).flags, kDescriptorWrite);
 }
 
+TEST_F(PackedRingTest, RecyclesInPlaceWhatCameBackInOrder) {
+  for (uint16_t head = 0; head < 8; ++head) offer(head, head);
+  EXPECT_FALSE(ring_.recycles()) << "before all are in flight";
+  ring_.publish(8);
+  ASSERT_TRUE(ring_.recycles());
+  EXPECT_EQ(ring_.recycle(), 0);
+  for (uint16_t id = 0; id < 3; ++id) use(id, id, 100);
+  EXPECT_EQ(ring_.recycle(), 3);
+  for (unsigned place = 0; place < 3; ++place) {
+    EXPECT_TRUE(available(place, false)) << "in the next lap";
+    EXPECT_EQ(descriptors_[place].length, place + 1) << "as it stood";
+  }
+  EXPECT_EQ(ring_.recycle(), 0);
+  for (uint16_t id = 3; id < 8; ++id) use(id, id, 100);
+  use(0, 0, 100, false);
+  EXPECT_EQ(ring_.recycle(), 6) << "over the end";
+  EXPECT_TRUE(available(0));
+  EXPECT_TRUE(ring_.recycles());
+}
+
+TEST_F(PackedRingTest, DoesNotRecycleAmongChains) {
+  offer(0, 0, 2);
+  for (uint16_t head = 2; head < 8; ++head) offer(static_cast<uint16_t>(head - 1), head);
+  ring_.publish(7);
+  EXPECT_FALSE(ring_.recycles()) << "seven chains in eight places";
+}
+
 }  // namespace
 }  // namespace frontend
