@@ -14,6 +14,7 @@ class PackedRings(VmTestCase):
         self.switch = self.testbed.start_switch([])
         self.switch.command("port", "add", "packed", "--packed")
         self.switch.command("port", "add", "split")
+        self.switch.command("port", "add", "third")
         packed = self.testbed.start_guest("packed", device)
         split = self.testbed.start_guest("split")
         packed.wait_ready()
@@ -34,6 +35,18 @@ class PackedRings(VmTestCase):
         packed, split = self.assert_works("packed=on")
         packed.reboot()
         self.assert_forwards(packed, split)
+        self.assertIn(RING_PACKED, self.features("packed"))
+
+    def test_after_sigkill_the_driver_sets_the_device_up_anew(self):
+        packed, split = self.start_pair("packed=on")
+        third = self.testbed.start_guest("third")
+        third.wait_ready()
+        self.switch.kill()
+        self.switch.start()
+        self.assert_forwards(split, third)  # whatever became of the other one
+        packed.run("net_reset")
+        self.assert_forwards(packed, split)
+        self.assertEqual(packed.current_boot_id(), packed.boot_id)
         self.assertIn(RING_PACKED, self.features("packed"))
 
     def test_bare_device(self):
