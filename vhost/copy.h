@@ -83,10 +83,19 @@ using Vector16 = uint8_t __attribute__((vector_size(16), aligned(1), may_alias))
   store32(to + length - 32, last);
 }
 
+// From here on the CPU's own string copy is faster: it writes whole lines without reading them
+// first, as no store that the switch could use does.
+inline constexpr size_t kStringBytes = 2048;
+[[gnu::always_inline]] inline void copy_string(uint8_t* to, const uint8_t* from,
+                                               size_t length) noexcept {
+  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
+}
+
 // Any length: the tail of a frame.
 [[gnu::always_inline]] inline void copy_bytes(uint8_t* to, const uint8_t* from,
                                               size_t length) noexcept {
   if (length < 32) return copy_below_32(to, from, length);
+  if (__builtin_expect(length >= kStringBytes, 0)) return copy_string(to, from, length);
   const Vector32 last = load32(from + length - 32);
   size_t done = 0;
   for (; done + 128 <= length; done += 128) {

@@ -91,6 +91,12 @@ class PackedRing {
     return read;
   }
 
+  // Gets the descriptor `step` ahead on its way.
+  void prefetch_chain(uint32_t step) const noexcept {
+    Place here = avail_.copy();
+    here.pass(step % size_, size_);
+    prefetch_for_write(&descriptors_[here.at]);
+  }
   // The chain `step` ahead, if it is available: fault `none` and no steps where there is none.
   RingFault head(uint32_t step, Head& head) const noexcept {
     head.chain = {0, 0};

@@ -77,6 +77,8 @@ class ReceiveRing : public Ring {
 
  private:
   static constexpr unsigned kMostPieces = kMaxRingSize + GuestMemory::kMaxRegions;
+  // A segment of 64 KiB lies in that many pages.
+  static constexpr uint32_t kBuffersAhead = 16;
   // A ring of 256 buffers in 20 indirect links each stays below it.
   static constexpr unsigned kLinksPerDelivery = 8192;
 

@@ -33,6 +33,7 @@ inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available
     const uint32_t step = taken + out.steps;
     Head head;
     if (!find_head(step, available, head)) return Outcome::no_buffer;
+    prefetch_chain(step + kBuffersAhead);
     const uint64_t before = out.capacity;
     const bool sound = add_buffer(head, step, out);
     out.chain[out.buffers] = head.chain;

@@ -110,6 +110,10 @@ class Ring {
     return fault == RingFault::none && head.chain.steps != 0;
   }
 
+  void prefetch_chain(uint32_t step) const noexcept {
+    is_packed_ ? packed_.prefetch_chain(step) : split_.prefetch_chain(step);
+  }
+
   // Goes to the first link, which may lie in an indirect table: no NEXT beside INDIRECT, whole
   // descriptors only, no longer than the ring (virtio 1.2, 2.7.5.3 and 2.8.8). False: it breaks the
   // rules. Whether a link is INDIRECT itself is the caller's to check.

@@ -69,6 +69,10 @@ class SplitRing {
     return read;
   }
 
+  // Gets the descriptor of the chain `step` ahead on its way, if there is one.
+  void prefetch_chain(uint32_t step) const noexcept {
+    prefetch(&descriptors_[std::min<uint32_t>(id_at(step), mask_)]);
+  }
   // The chain `step` ahead. REQUIRES: it is available.
   RingFault head(uint32_t step, Head& head) const noexcept {
     head.chain = {id_at(step), 1};
@@ -79,9 +83,7 @@ class SplitRing {
   // Unchecked, for prefetching alone: action(descriptor) for `count` chains.
   template <typename Action>
   void glance(uint32_t step, uint32_t count, Action action) const noexcept {
-    for (uint32_t i = 0; i < count; ++i) {
-      prefetch(&descriptors_[std::min<uint32_t>(id_at(step + i), mask_)]);
-    }
+    for (uint32_t i = 0; i < count; ++i) prefetch_chain(step + i);
     for (uint32_t i = 0; i < count; ++i) {
       action(read_descriptor(&descriptors_[std::min<uint32_t>(id_at(step + i), mask_)]));
     }
