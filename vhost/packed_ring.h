@@ -161,6 +161,15 @@ class PackedRing {
     Descriptor* const descriptors = descriptors_;
     const uint32_t size = size_;
     Place end = used_.copy();
+    const uint32_t begin = end.at;
+    if (begin + steps <= size &&
+        steps == count) {  // the usual case: one place each, no end between
+      const uint64_t state = used_state(end.wrap);
+      for (uint32_t i = count; i-- > 0;) {
+        store_tail(&descriptors[begin + i], state | used_tail(chains[i], length_of(i), kWrote));
+      }
+      return;
+    }
     end.pass(steps, size);
     uint32_t at = end.at;
     uint64_t state = used_state(end.wrap);
