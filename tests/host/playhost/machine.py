@@ -54,28 +54,29 @@ class Machine:
     def __init__(self, directory: pathlib.Path, cache: pathlib.Path, nics: list[Nic],
                  command_line: str = "intel_iommu=on iommu=pt", memory: int = 2048,
                  devices: list[str] | None = None, keep_files: bool = False,
-                 systemd: bool = False, runs_vms: bool = False):
+                 systemd: bool = False, runs_vms: bool = False, counted: bool = False):
         """`devices` are further QEMU arguments. With `keep_files` what the play host writes is
         still there after its reboot; with `systemd` that is its process 1 (and needs it). One that
-        `runs_vms` has one CPU, a clock that counts instructions, and a tick that never stops:
-        under emulated SVM an interrupt that comes while a guest runs may be lost until the next
-        one, and one from another CPU may find the host in the middle of its way out of the
-        guest."""
+        `runs_vms` is waited for longer. A `counted` one has one CPU, a clock that counts
+        instructions, and a tick that never stops: for busy machines, and for no long talk with a
+        guest's console. Under emulated SVM an interrupt that comes while a guest runs may be lost
+        until the next one, and one from another CPU may find the host in the middle of its way
+        out of the guest; but a guest's CPU may stand still for ever, too."""
         self._directory = directory
         self._patience = 120 if runs_vms else 20  # seconds; VMs make it slow
         self.console = directory / "console.log"
         linux = kernel.fetch(cache)
-        khz = _COUNTED_KHZ if runs_vms else tsc.khz()
+        khz = _COUNTED_KHZ if counted else tsc.khz()
         timing = f"tsc=reliable tsc_early_khz={khz} no_timer_check"
-        if runs_vms:
+        if counted:
             timing += " highres=off nohz=off"
         # clearcpuid: instructions that copy or set a word at a time are slow under emulation.
         append = ("console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests "
                   f"clearcpuid=rep_good {timing} {command_line} "
                   f"playhost.init={_INSIDE / 'init.sh'} playhost.agent={_INSIDE / 'agent.py'} "
                   f"playhost.modules={linux.modules} playhost.systemd={int(systemd)}")
-        argv = ["qemu-system-x86_64", *(_COUNTED if runs_vms else _ACCELERATOR),
-                "-cpu", "max,la57=off,erms=off,fsrm=off", "-smp", "1" if runs_vms else "2",
+        argv = ["qemu-system-x86_64", *(_COUNTED if counted else _ACCELERATOR),
+                "-cpu", "max,la57=off,erms=off,fsrm=off", "-smp", "1" if counted else "2",
                 "-M", "q35,kernel-irqchip=off", "-m", str(memory), "-nodefaults", "-nographic",
                 "-device", "intel-iommu,intremap=on,caching-mode=on",
                 "-kernel", linux.image,
