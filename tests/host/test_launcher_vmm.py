@@ -39,7 +39,7 @@ ENVIRONMENT = {
 class LauncherVmm(unittest.TestCase):
     def test_drives_real_guests(self):
         with machine.temporary_directory() as name, \
-                Machine(pathlib.Path(name), CACHE, [], memory=3072, runs_vms=True, counted=True) as host:
+                Machine(pathlib.Path(name), CACHE, [], memory=3072, runs_vms=True) as host:
             host.run("modprobe", "kvm-amd")
             host.run("chmod", "666", "/dev/kvm")
             result = host.run("python3", "-m", "unittest", "discover", "--verbose", "--start-directory",
