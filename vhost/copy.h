@@ -83,8 +83,8 @@ using Vector16 = uint8_t __attribute__((vector_size(16), aligned(1), may_alias))
   store32(to + length - 32, last);
 }
 
-// From here on the CPU's own string copy is faster: it writes whole lines without reading them
-// first, as no store that the switch could use does.
+// From here on the CPU's own string copy is faster: it need not read the lines that it writes
+// whole.
 inline constexpr size_t kStringBytes = 2048;
 [[gnu::always_inline]] inline void copy_string(uint8_t* to, const uint8_t* from,
                                                size_t length) noexcept {

@@ -16,7 +16,8 @@ import table
 from hugepages import HugepageError, Hugepages
 from packages import PackageError
 
-HUGEPAGES = {"switchd": 0, "switchd-packed": 0, "ovs": 560, "ovs-tso": 560, "testpmd": 160, "vpp": 80}
+HUGEPAGES = {"switchd": 0, "switchd-packed": 0, "ovs": 560, "ovs-tso": 560, "testpmd": 160,
+             "vpp": 80}
 
 
 def parse(arguments):
@@ -78,7 +79,8 @@ def measure(switch, cell, options):
     arguments = [os.path.join(options.build, "perf", "bench", "switch-bench"), "run",
                  "--cpu", str(options.load_cpu), "--switch-cpu", str(options.cpu),
                  "--seconds", str(options.seconds), "--warm-up", str(options.warm_up),
-                 "--json", result_file, "--ring", switch.ring, *switch.probe(), *cell.for_switch(switch).arguments()]
+                 "--json", result_file, "--ring", switch.ring, *switch.probe(),
+                 *cell.for_switch(switch).arguments()]
     for path in switch.sockets():
         arguments += ["--socket", path]
     if switch.connects:
