@@ -34,6 +34,11 @@ void Guest::start() {
   kick_rings();
 }
 
+void Guest::await_served() {
+  connection_->set_owner();
+  connection_->get_features();
+}
+
 void Guest::connect() {
   if (options_.listen && !listener_) listener_.emplace(options_.socket);
   connection_ = listener_ ? listener_->accept(options_.timeout)

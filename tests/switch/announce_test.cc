@@ -21,6 +21,7 @@ class Announce : public testing::Test {
     auto guest = std::make_unique<Guest>(options);
     guest->start();
     guest->receive();
+    guest->await_served();
     return guest;
   }
   void add_port(const std::string& name, bool isolated) {

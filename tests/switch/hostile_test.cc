@@ -85,6 +85,7 @@ TEST_F(Hostile, ReceiveBuffersOnTruncatedMemory) {
     ring.set_available(i, i);
   }
   ring.publish(16);
+  guest.await_served();
   guest.memory().truncate(1, 0);
   net_.crowd.flood(0, frontend::kBroadcastAddress, 600, {1});
   start_traffic();
@@ -99,6 +100,7 @@ TEST_F(Hostile, AnEventfdThatMakesTheSwitchSleep) {
   guest.receive_ring().want_interrupt(true);
   guest.start();
   guest.receive();
+  guest.await_served();
   const int call = guest.receive_ring().call_descriptor();
   const uint64_t full = ~uint64_t{0} - 1;
   ASSERT_EQ(write(call, &full, sizeof(full)), ssize_t{sizeof(full)});

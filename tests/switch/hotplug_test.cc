@@ -119,8 +119,12 @@ TEST(HotplugReceive, BuffersInMemoryThatCameAndWent) {
   constexpr std::size_t kBoth[] = {0, 1};
   vm.memory().show(kFirst);
   vm.start();
-  vm.memory().show(kBoth);
-  vm.share_memory();
+  const auto share = [&](std::span<const std::size_t> regions) {
+    vm.memory().show(regions);
+    vm.share_memory();
+    vm.await_served();
+  };
+  share(kBoth);
 
   frontend::Ring& ring = vm.receive_ring();
   constexpr std::size_t kRegionOf[] = {1, 1, 0};
@@ -144,8 +148,7 @@ TEST(HotplugReceive, BuffersInMemoryThatCameAndWent) {
     EXPECT_EQ(same, length != 0);
   };
   expect_used(0, 212);
-  vm.memory().show(kFirst);
-  vm.share_memory();
+  share(kFirst);
   expect_used(1, 0);
   expect_used(2, 212);
   EXPECT_EQ(read_books(process).egress("vm", "drop_malformed"), 1u);

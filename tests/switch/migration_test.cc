@@ -83,12 +83,6 @@ class Migration : public testing::Test {
   }
   Guest& vm() { return net_.crowd.at(kVm).guest; }
 
-  // SET_LOG_BASE is answered while the rings still stand, and what comes then is lost. The next
-  // message that halts them is done with when the one behind it is answered.
-  void wait_until_served() {
-    vm().connection().set_features(vm().features());
-    vm().connection().get_features();
-  }
   // The VM takes in nothing meanwhile, so that only the switch writes into its memory.
   void expect_deliveries_marked(std::mt19937_64& random) {
     net_.crowd.settle_whole();
@@ -141,7 +135,7 @@ TEST_F(Migration, NothingIsMarkedBeforeAndAfter) {
   std::mt19937_64 random(8);
   start(drivers().front());
   vm().connection().set_log_base(log_->bytes(), log_->descriptor());
-  wait_until_served();
+  vm().await_served();  // SET_LOG_BASE is answered while the rings still stand
   net_.crowd.send(kSender, kVm, 1000);
   expect_whole(net_);
   EXPECT_TRUE(log_->take().empty()) << "a log alone starts no logging";

@@ -53,8 +53,7 @@ class Multiqueue : public testing::Test {
     process_.emplace(all);
     sender_.emplace(options("a"));
     receiver_.emplace(options("b"));
-    for (frontend::Guest* guest : {&*sender_, &*receiver_}) guest->start();
-    fill(kPairs);
+    begin(kPairs);
     learn();
   }
   frontend::GuestOptions options(const std::string& port, uint16_t pairs = kPairs) {
@@ -64,8 +63,10 @@ class Multiqueue : public testing::Test {
     options.required_features = frontend::feature::kMultiqueue;
     return options;
   }
-  void fill(uint16_t pairs) {
-    for (uint16_t pair = 0; pair < pairs; ++pair) receiver_->receive(pair).fill();
+  void begin(uint16_t filled_pairs) {
+    for (frontend::Guest* guest : {&*sender_, &*receiver_}) guest->start();
+    for (uint16_t pair = 0; pair < filled_pairs; ++pair) receiver_->receive(pair).fill();
+    receiver_->await_served();
   }
   // The switch knows where the receiver lives, and all that was sent for it has arrived.
   void learn() {
@@ -204,9 +205,7 @@ TEST_F(Multiqueue, QueuesThatWereNeverFilledArePassedOver) {
   process_.emplace(std::vector<std::string>{"--port", "a", "--port", "b"});
   sender_.emplace(options("a"));
   receiver_.emplace(options("b"));
-  sender_->start();
-  receiver_->start();
-  fill(2);
+  begin(2);
   learn();
   for (uint16_t flow = 0; flow < kFlows; ++flow) {
     sender_->transmit(0).send(datagram(flow, ++sent_[flow]));

@@ -31,6 +31,7 @@ std::unique_ptr<Guest> guest_on(const SwitchProcess& process, const std::string&
   auto guest = std::make_unique<Guest>(options);
   guest->start();
   guest->receive();
+  guest->await_served();
   return guest;
 }
 

@@ -85,9 +85,7 @@ TEST_P(Restart, RingsGoOnAfterADriverReset) {
     EXPECT_EQ(bases.at(0), guest.receive_ring().used_index());
     EXPECT_EQ(bases.at(1), guest.transmit_ring().next_available());
     guest.start();
-    // Answered by the library once the device that the last message completed has been started.
-    guest.connection().set_owner();
-    guest.connection().get_features();
+    guest.await_served();
   }
   net_.crowd.send(1, 0, 600);
   expect_whole(net_);

@@ -46,14 +46,10 @@ std::string name_of(const FrameHead& head) {
 
 }  // namespace
 
-// The library acknowledges a guest's last message before it starts the device, and the door answers
-// some messages by itself. One that the library has to acknowledge, and an answer after it, come
-// after both.
 static void bring_up(frontend::Guest& guest) {
   guest.start();
   guest.receive();  // posts the buffers, if the ring is new
-  guest.connection().set_owner();
-  guest.connection().get_features();
+  guest.await_served();
 }
 
 Station& Crowd::add(const std::string& port, frontend::GuestOptions options) {
