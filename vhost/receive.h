@@ -159,6 +159,7 @@ class ReceiveRing : public Ring {
   void note_used(Plan& plan, uint32_t step, Chain chain, uint32_t length) noexcept;
   void write_noted(const Plan& plan) noexcept;
   Outcome plan(uint32_t taken, uint32_t available, uint64_t need, Plan& out) noexcept;
+  void plan_direct(uint32_t taken, uint32_t available, uint64_t need, Plan& out) noexcept;
   bool add_buffer(const Head& head, uint32_t step, Plan& out) noexcept;
   void write(const Batch& batch, unsigned slot, const Plan& where) const noexcept;
   void write_completed(const Batch& batch, unsigned slot, const Plan& where) const noexcept;

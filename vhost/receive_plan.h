@@ -27,6 +27,7 @@ inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available
   out.steps = 0;
   out.pieces = 0;
   out.capacity = 0;
+  if (!is_packed_) plan_direct(taken, available, need, out);
   while (out.capacity < need) {
     if (!mergeable_ && out.buffers == 1) return Outcome::too_small;
     if (out.walked >= kLinksPerDelivery) return Outcome::no_buffer;
@@ -43,6 +44,33 @@ inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available
     if (!sound || out.capacity == before) return Outcome::malformed;
   }
   return Outcome::delivered;
+}
+
+// The part of a plan that is buffers of one descriptor each, in one piece of memory, as nearly all
+// drivers post them. At the first other one it ends.
+inline void ReceiveRing::plan_direct(uint32_t taken, uint32_t available, uint64_t need,
+                                     Plan& out) noexcept {
+  if (taken >= available || out.walked >= kLinksPerDelivery) return;
+  const uint32_t most =
+      std::min(mergeable_ ? available - taken : 1, kLinksPerDelivery - out.walked);
+  uint32_t found = 0;
+  uint64_t capacity = 0;
+  const auto add = [&](Chain chain, const Descriptor& buffer) {
+    constexpr uint16_t kShape = kDescNext | kDescWrite | kDescIndirect;
+    const uint32_t length = std::min<uint32_t>(buffer.length, kNetHeaderBytes + kMaxSegmentBytes);
+    uint8_t* at = memory_.translate(buffer.address, length);
+    if ((buffer.flags & kShape) != kDescWrite || length == 0 || at == nullptr) return false;
+    out.piece[found] = {at, length};
+    out.chain[found] = chain;
+    out.buffer_capacity[found++] = length;
+    capacity += length;
+    return capacity < need;
+  };
+  const RingFault fault = split_.walk_heads(taken, most, add);
+  if (__builtin_expect(fault != RingFault::none, 0)) give_up(fault);
+  out.buffers = out.steps = out.pieces = found;
+  out.walked += found;
+  out.capacity = capacity;
 }
 
 // Walks the chain at `head`; false when it breaks the rules (virtio 1.2, 2.7.5). Lengths beyond

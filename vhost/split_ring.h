@@ -69,6 +69,27 @@ class SplitRing {
     return read;
   }
 
+  // Chains from `step` on, `count` at the most (REQUIRES: that many are available), while
+  // action(chain, descriptor) says so. The lines that returning them writes are on their way then.
+  template <typename Action>
+  [[gnu::always_inline]] RingFault walk_heads(uint32_t step, uint32_t count,
+                                              Action action) const noexcept {
+    constexpr uint32_t kLine = 64 / sizeof(UsedElement);
+    const Descriptor* const descriptors = descriptors_;
+    const uint16_t* const entries = avail_entries_;
+    UsedElement* const used = used_entries_;
+    const uint32_t mask = mask_;
+    const uint32_t next = next_avail_ + step;
+    const uint32_t next_used = next_used_ + step;
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t id = __atomic_load_n(&entries[(next + i) & mask], __ATOMIC_RELAXED);
+      if (__builtin_expect(id > mask, 0)) return RingFault::descriptor_id;
+      if (i % kLine == 0) prefetch_for_write(&used[(next_used + i) & mask]);
+      if (!action(Chain{static_cast<uint16_t>(id), 1}, read_descriptor(&descriptors[id]))) break;
+    }
+    return RingFault::none;
+  }
+
   // Gets the descriptor of the chain `step` ahead on its way, if there is one.
   void prefetch_chain(uint32_t step) const noexcept {
     prefetch(&descriptors_[std::min<uint32_t>(id_at(step), mask_)]);
