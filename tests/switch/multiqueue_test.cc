@@ -131,6 +131,7 @@ class Multiqueue : public testing::Test {
              books.egress("b", "attempted") == sent();
     });
   }
+  void toggle_under_traffic();
   std::set<uint16_t> used_queues() const {
     std::set<uint16_t> all;
     for (const auto& [flow, queues] : queues_) all.insert(queues.begin(), queues.end());
@@ -159,10 +160,17 @@ TEST_F(Multiqueue, FlowsAreSpreadAndEachKeepsItsQueue) {
   EXPECT_EQ(process_->port("b").at("running_queues"), kPairs);
 }
 
-TEST_F(Multiqueue, TwoWorkersShareThePairs) {
+// Arguments for two workers; none on a machine with one CPU, which has one.
+std::vector<std::string> two_workers() {
   const nlohmann::json cpus = SwitchProcess({}).call("status").at("workers");
-  if (cpus.at(0) == 0) return;  // a machine with one CPU has one worker
-  start({"--workers", "0," + std::to_string(cpus.at(0).get<int>())});
+  if (cpus.at(0) == 0) return {};
+  return {"--workers", "0," + std::to_string(cpus.at(0).get<int>())};
+}
+
+TEST_F(Multiqueue, TwoWorkersShareThePairs) {
+  const std::vector<std::string> workers = two_workers();
+  if (workers.empty()) return;
+  start(workers);
   for (unsigned i = 0; i < 100; ++i) ASSERT_NO_FATAL_FAILURE(send_round());
   settle();
   EXPECT_EQ(received_, sent());
@@ -174,9 +182,9 @@ TEST_F(Multiqueue, TwoWorkersShareThePairs) {
   }
 }
 
-// Receive queues go and come under traffic: frames go to those that run, and none is lost.
-TEST_F(Multiqueue, QueuesAreToggledUnderTraffic) {
-  start();
+// Receive queues go and come under traffic: frames go to those that run. One that stops while a
+// worker delivers to it may cost the frames of that moment, by their counter.
+void Multiqueue::toggle_under_traffic() {
   std::mt19937 random(5);
   for (unsigned round = 0; round < 60; ++round) {
     const auto pair = static_cast<uint16_t>(1 + random() % (kPairs - 1));
@@ -184,9 +192,21 @@ TEST_F(Multiqueue, QueuesAreToggledUnderTraffic) {
     for (uint16_t flow = 0; flow < kFlows; ++flow) send(flow);
   }
   settle();
-  const uint64_t unfitting = read_books(*process_).egress("b", "drop_no_buffer");
-  EXPECT_EQ(received_ + unfitting, sent()) << "queue 0 always ran";
+  const Books books = read_books(*process_);
+  const uint64_t counted = books.egress("b", "drop_no_buffer") + books.egress("b", "drop_no_guest");
+  EXPECT_EQ(received_ + counted, sent());
+  EXPECT_GT(received_, sent() / 2) << "queue 0 always ran";
   EXPECT_EQ(misordered_, 0u);
+}
+
+TEST_F(Multiqueue, QueuesAreToggledUnderTraffic) {
+  start();
+  toggle_under_traffic();
+}
+
+TEST_F(Multiqueue, QueuesOfTwoWorkersAreToggledUnderTraffic) {
+  start(two_workers());
+  toggle_under_traffic();
 }
 
 TEST_F(Multiqueue, WithoutARunningQueueFramesAreCounted) {
