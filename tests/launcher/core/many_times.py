@@ -1,11 +1,10 @@
 """A topology of many QEMU guests, up and down again and again; nothing may remain.
 
-many_times.py BUILD-DIRECTORY [VMS [TIMES]]     10 VMs of 128 MB, 20 times when not given
-
-Prints a line a round: seconds up and down, and what the host's memory in use changed by. Exit status
-1 when a round leaves anything, needs a kill or does not end with 0.
+VMs of 128 MB each. Prints a line a round: seconds up and down, and what the host's memory in use
+changed by. Exit status 1 when a round leaves anything, needs a kill or does not end with 0.
 """
 
+import argparse
 import os
 import signal
 import sys
@@ -53,8 +52,15 @@ def main(build, count, times):
               f"{memory_in_use() - before:+d} MB, nothing left", flush=True)
 
 
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=lambda text: Path(text).resolve(), metavar="BUILD-DIRECTORY")
+    parser.add_argument("vms", type=int, nargs="?", default=10, help="how many (%(default)s)")
+    parser.add_argument("times", type=int, nargs="?", default=20, help="rounds (%(default)s)")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]).resolve(), *(int(word) for word in (sys.argv[2:] + ["10", "20"][
-        len(sys.argv) - 2:])))
+    arguments = parse()
+    main(arguments.build, arguments.vms, arguments.times)
