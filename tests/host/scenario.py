@@ -38,14 +38,14 @@ def _vm(name, image, images, vmm, memory, extra):
             *extra, "[vm.ready]", f'console_line = "{name}: ready"', 'within = "500s"']
 
 
-def topology(images, vmm, apps, nic=NIC):
+def topology(images, vmm, apps, nic=NIC, app_memory="96M"):
     """A router with the NIC, if there is one, and isolated clients, as a topology file says it."""
     more = [f'devices = ["{nic}"]'] if nic else []
     more += ["[vm.router]"] if apps else []
     more += ['forward = ["tcp/8022 -> app1:22"]'] if "app1" in apps else []
     lines = _vm("router", "router", images, vmm, "192M", more)
     for name in apps:
-        lines += _vm(name, "app", images, vmm, "96M", ['depends = ["router"]'])
+        lines += _vm(name, "app", images, vmm, app_memory, ['depends = ["router"]'])
         lines += ["[[vm.net]]", "isolated = true"]
     return "\n".join(lines) + "\n"
 
@@ -55,11 +55,11 @@ class Scenario:
     `name` is the topology's, whose file, log and so on are in `files`."""
 
     def __init__(self, host, far, build, images, vmm="qemu", say=print, nic=NIC, name="scenario",
-                 files="/tmp"):
+                 files="/tmp", app_memory="96M"):
         self.host, self.far, self.build, self.images, self.vmm = host, far, build, images, vmm
         self.say, self.nic, self.name = say, nic, name
         self.state = pathlib.Path("/run/launcher", name)
-        self.files = pathlib.Path(files)
+        self.files, self.app_memory = pathlib.Path(files), app_memory
         self._launcher = None
 
     def program(self, name):
@@ -99,7 +99,7 @@ class Scenario:
     def up(self, apps=("app1", "app2")):
         self.say(f"launcher up: a router VM that has {'the' if self.nic else 'no'} NIC, {len(apps)} "
                  "isolated application VMs")
-        text = topology(self.images, self.vmm, apps, self.nic)
+        text = topology(self.images, self.vmm, apps, self.nic, self.app_memory)
         file, ready = self.files / f"{self.name}.toml", self.files / "ready"
         self.host.run("tee", file, stdin=text)
         self._launcher = self.host.spawn(
@@ -146,8 +146,12 @@ class Scenario:
         self.say(self.in_guest(name, f"ping -4 -c 1 -W 5 {FAR_NAME}"))
         self.say(self.in_guest(name, f"ping -6 -c 1 -W 5 {FAR_ADDRESS6}"))
         line = capture.wait_for(f"{self.router_address()} > {FAR_ADDRESS}: ICMP echo request")
+        line6 = capture.wait_for(f"> {FAR_ADDRESS6}: ICMP6, echo request")
         lines = capture.stop()
         self.say(f"the far machine saw: {line}")
+        self.say(f"the far machine saw: {line6}")
+        if line6.split()[2] not in self.in_guest("router", "ip -6 -o address show dev wan0"):
+            raise Failed(f"that IPv6 address is not the router's: {line6}")
         inner = [self.address(name), self.address(name, 6)]
         if any(address in line for line in lines for address in inner):
             raise Failed("a client's own address reached the far machine:\n" + "\n".join(lines))
