@@ -41,7 +41,7 @@ class Hotplug(unittest.TestCase):
         cls.far = FarNetwork(directory)
         cls.addClassCleanup(cls.far.close)
         cls.host = Machine(directory, CACHE, [Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=2048,
-                           runs_vms=True, counted=True)
+                           runs_vms=True)
         cls.addClassCleanup(cls.host.close)
         cls.story = Scenario(cls.host, cls.far, BUILD, IMAGES, vmm=VMM, nic=None,
                              say=lambda text: print(text, flush=True))

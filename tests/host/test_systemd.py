@@ -45,7 +45,7 @@ class Systemd(unittest.TestCase):
         self.far = FarNetwork(directory)
         self.addCleanup(self.far.close)
         self.host = Machine(directory, CACHE, [Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=3072,
-                            keep_files=True, systemd=True, runs_vms=True, counted=True)
+                            keep_files=True, systemd=True, runs_vms=True)
         self.addCleanup(self.host.close)
         self.story = Scenario(self.host, self.far, BUILD, IMAGES, say=self.say)
 

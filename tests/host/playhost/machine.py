@@ -13,10 +13,6 @@ from .channel import Channel, CommandFailed, Result
 
 _INSIDE = pathlib.Path(__file__).resolve().parent.parent / "inside"
 _ACCELERATOR = ("-accel", "tcg,thread=multi")
-# Time that goes by in instructions, two nanoseconds each, not in seconds: however little of a busy
-# machine a host gets, its timers leave it as much between them to do.
-_COUNTED = ("-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on")
-_COUNTED_KHZ = 1_000_000
 _BOOT_DEADLINE = 300.0  # seconds; it takes 5 on an idle machine, and must not fail on a busy one
 
 
@@ -54,29 +50,31 @@ class Machine:
     def __init__(self, directory: pathlib.Path, cache: pathlib.Path, nics: list[Nic],
                  command_line: str = "intel_iommu=on iommu=pt", memory: int = 2048,
                  devices: list[str] | None = None, keep_files: bool = False,
-                 systemd: bool = False, runs_vms: bool = False, counted: bool = False):
+                 systemd: bool = False, runs_vms: bool = False):
         """`devices` are further QEMU arguments. With `keep_files` what the play host writes is
         still there after its reboot; with `systemd` that is its process 1 (and needs it). One that
-        `runs_vms` is waited for longer. A `counted` one has one CPU, a clock that counts
-        instructions, and a tick that never stops: for busy machines, and for no long talk with a
-        guest's console. Under emulated SVM an interrupt that comes while a guest runs may be lost
-        until the next one, and one from another CPU may find the host in the middle of its way
-        out of the guest; but a guest's CPU may stand still for ever, too."""
+        `runs_vms` is waited for longer, has one CPU, and a tick that never stops.
+
+        One CPU: KVM turns code on and off as VMs come and go (static keys). While one CPU of the
+        play host writes such an instruction, QEMU's thread of another may be translating it, and
+        keep a translation of the breakpoint that stands there for a moment: that CPU takes the
+        breakpoint for ever, with interrupts off, and the other one waits for it for ever. A tick:
+        the emulation of SVM changes pending interrupts without QEMU's lock. Should one of the
+        host's be lost, the next follows 4 ms later."""
         self._directory = directory
         self._patience = 120 if runs_vms else 20  # seconds; VMs make it slow
         self.console = directory / "console.log"
         linux = kernel.fetch(cache)
-        khz = _COUNTED_KHZ if counted else tsc.khz()
-        timing = f"tsc=reliable tsc_early_khz={khz} no_timer_check"
-        if counted:
+        timing = f"tsc=reliable tsc_early_khz={tsc.khz()} no_timer_check"
+        if runs_vms:
             timing += " highres=off nohz=off"
         # clearcpuid: instructions that copy or set a word at a time are slow under emulation.
         append = ("console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests "
                   f"clearcpuid=rep_good {timing} {command_line} "
                   f"playhost.init={_INSIDE / 'init.sh'} playhost.agent={_INSIDE / 'agent.py'} "
                   f"playhost.modules={linux.modules} playhost.systemd={int(systemd)}")
-        argv = ["qemu-system-x86_64", *(_COUNTED if counted else _ACCELERATOR),
-                "-cpu", "max,la57=off,erms=off,fsrm=off", "-smp", "1" if counted else "2",
+        argv = ["qemu-system-x86_64", *_ACCELERATOR,
+                "-cpu", "max,la57=off,erms=off,fsrm=off", "-smp", "1" if runs_vms else "2",
                 "-M", "q35,kernel-irqchip=off", "-m", str(memory), "-nodefaults", "-nographic",
                 "-device", "intel-iommu,intremap=on,caching-mode=on",
                 "-kernel", linux.image,
