@@ -9,6 +9,7 @@ namespace frontend {
 Guest::Guest(GuestOptions options)
     : options_(std::move(options)),
       memory_(options_.memory),
+      rings_in_use_(2u * options_.pairs),
       transmit_(options_.pairs),
       receive_(options_.pairs) {
   if (options_.packed) options_.required_features |= feature::kPackedRing;
@@ -29,7 +30,7 @@ void Guest::start() {
     connection_->set_features(features_);
   }
   share_memory();
-  for (uint32_t i = 0; i < rings_.size(); ++i) set_up_ring(i);
+  for (uint32_t i = 0; i < rings_in_use_; ++i) set_up_ring(i);
   enable_rings();
   kick_rings();
 }
@@ -60,7 +61,7 @@ void Guest::negotiate_as_qemu() {
   negotiate_protocol();
   connection_->set_owner();
   acknowledge(connection_->get_features());
-  for (uint32_t i = 0; i < rings_.size(); ++i) {
+  for (uint32_t i = 0; i < rings_in_use_; ++i) {
     connection_->set_vring_call(i, rings_[i].call_descriptor());
     connection_->set_vring_err(i, rings_[i].error_descriptor());
   }
@@ -123,17 +124,17 @@ void Guest::set_up_ring(uint32_t index) {
 
 void Guest::enable_rings(bool enable) {
   if ((features_ & feature::kProtocolFeatures) == 0) return;
-  for (uint32_t i = 0; i < rings_.size(); ++i) connection_->set_vring_enable(i, enable);
+  for (uint32_t i = 0; i < rings_in_use_; ++i) connection_->set_vring_enable(i, enable);
 }
 
 void Guest::kick_rings() {
-  for (Ring& ring : rings_) ring.kick();
+  for (uint32_t i = 0; i < rings_in_use_; ++i) rings_[i].kick();
 }
 
 std::vector<uint32_t> Guest::stop() {
   enable_rings(false);
   std::vector<uint32_t> bases;
-  for (uint32_t i = 0; i < rings_.size(); ++i) bases.push_back(connection_->get_vring_base(i));
+  for (uint32_t i = 0; i < rings_in_use_; ++i) bases.push_back(connection_->get_vring_base(i));
   return bases;
 }
 
@@ -167,7 +168,7 @@ void Guest::stop_logging() {
 void Guest::set_logging(bool on) {
   features_ = on ? features_ | feature::kLogAll : features_ & ~feature::kLogAll;
   connection_->set_features(features_);
-  for (uint32_t i = 0; i < rings_.size(); ++i) {
+  for (uint32_t i = 0; i < rings_in_use_; ++i) {
     VringAddress address = rings_[i].address(i);
     if (on) address.flags = kLogsUsedRing;
     connection_->set_vring_address(address);

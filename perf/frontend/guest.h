@@ -73,6 +73,9 @@ class Guest {
   // kernel started by kexec): the rings begin from nothing, with what it acknowledges. REQUIRES:
   // stop() before; start() follows.
   void next_driver(uint64_t features);
+  // A driver that uses fewer pairs of queues than the device has: only those are set up. REQUIRES:
+  // the rings do not run.
+  void use_pairs(uint16_t pairs) { rings_in_use_ = 2u * pairs; }
   // The VMM is gone. After that start() connects anew: with rings as they stand (the back-end was
   // restarted under a running guest), or from nothing when reset is set (the guest rebooted).
   void disconnect(bool reset = false);
@@ -121,6 +124,7 @@ class Guest {
   GuestOptions options_;
   GuestMemory memory_;
   std::vector<Ring> rings_;
+  uint32_t rings_in_use_;
   std::vector<std::unique_ptr<TransmitQueue>> transmit_;
   std::vector<std::unique_ptr<ReceiveQueue>> receive_;
   std::optional<Listener> listener_;

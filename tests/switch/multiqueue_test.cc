@@ -65,7 +65,11 @@ class Multiqueue : public testing::Test {
   }
   void begin(uint16_t filled_pairs) {
     for (frontend::Guest* guest : {&*sender_, &*receiver_}) guest->start();
-    for (uint16_t pair = 0; pair < filled_pairs; ++pair) receiver_->receive(pair).fill();
+    fill(filled_pairs);
+  }
+  void fill(uint16_t pairs) {
+    pairs_filled_ = pairs;
+    for (uint16_t pair = 0; pair < pairs; ++pair) receiver_->receive(pair).fill();
     receiver_->await_served();
   }
   // The switch knows where the receiver lives, and all that was sent for it has arrived.
@@ -103,7 +107,7 @@ class Multiqueue : public testing::Test {
     });
   }
   void receive() {
-    for (uint16_t pair = 0; pair < kPairs; ++pair) {
+    for (uint16_t pair = 0; pair < pairs_filled_; ++pair) {
       while (const auto frame = receiver_->receive(pair).receive()) {
         note(pair, read(frame->bytes));
       }
@@ -132,6 +136,7 @@ class Multiqueue : public testing::Test {
     });
   }
   void toggle_under_traffic();
+  void change_from_one_pair_to_all(frontend::MessageOrder order);
   std::set<uint16_t> used_queues() const {
     std::set<uint16_t> all;
     for (const auto& [flow, queues] : queues_) all.insert(queues.begin(), queues.end());
@@ -144,6 +149,7 @@ class Multiqueue : public testing::Test {
   std::map<uint16_t, uint32_t> sent_;
   std::map<std::pair<uint16_t, uint16_t>, uint32_t> last_;  // by queue and flow
   std::map<uint16_t, std::set<uint16_t>> queues_;           // that a flow was seen on
+  uint16_t pairs_filled_ = 0;
   uint64_t received_ = 0;
   unsigned misordered_ = 0;
 };
@@ -238,6 +244,43 @@ TEST_F(Multiqueue, QueuesThatWereNeverFilledArePassedOver) {
     return received_ == kFlows;
   });
   EXPECT_EQ(used_queues(), (std::set<uint16_t>{0, 1}));
+}
+
+// The firmware knows of one pair and leaves the others alone; the system takes all of them.
+void Multiqueue::change_from_one_pair_to_all(frontend::MessageOrder order) {
+  process_.emplace(std::vector<std::string>{"--port", "a", "--port", "b"});
+  sender_.emplace(options("a"));
+  frontend::GuestOptions firmware = options("b");
+  const uint64_t system = firmware.features | frontend::feature::kMultiqueue;
+  firmware.order = order;
+  firmware.required_features = 0;
+  receiver_.emplace(firmware);
+  receiver_->use_pairs(1);
+  begin(1);
+  learn();
+  for (uint16_t flow = 0; flow < kFlows; ++flow) send(flow);
+  settle();
+  EXPECT_EQ(used_queues(), (std::set<uint16_t>{0}));
+  EXPECT_EQ(process_->port("b").at("running_queues"), 1);
+
+  receiver_->stop();
+  receiver_->next_driver(system);
+  receiver_->use_pairs(kPairs);
+  receiver_->start();
+  fill(kPairs);
+  learn();
+  for (unsigned i = 0; i < 20; ++i) ASSERT_NO_FATAL_FAILURE(send_round());
+  settle();
+  EXPECT_EQ(received_, sent());
+  EXPECT_EQ(used_queues().size(), kPairs);
+}
+
+TEST_F(Multiqueue, FirmwareWithOnePairThenTheSystem) {
+  change_from_one_pair_to_all(frontend::MessageOrder::cloud_hypervisor);
+}
+
+TEST_F(Multiqueue, FirmwareWithOnePairThenTheSystemUnderQemu) {
+  change_from_one_pair_to_all(frontend::MessageOrder::qemu);
 }
 
 TEST_F(Multiqueue, RingsBeyondThePortAreRefused) {
