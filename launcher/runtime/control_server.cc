@@ -29,13 +29,15 @@ std::string needed(const json& params, const char* name) {
 }
 
 NetConfig net_of(const json& params) {
-  constexpr int kLeastMtu = 68, kMostMtu = 65'535;
   NetConfig net;
   net.segment = member<std::string>(params, "segment", net.segment);
   net.isolated = member(params, "isolated", false);
   const int mtu = member<int>(params, "mtu", net.mtu);
   const int queues = member<int>(params, "queues", net.queues);
-  if (mtu < kLeastMtu || mtu > kMostMtu) throw LaunchError("the MTU is from 68 to 65535");
+  if (mtu < kLeastMtu || mtu > kMostMtu) {
+    throw LaunchError("the MTU is from " + std::to_string(kLeastMtu) + " to " +
+                      std::to_string(kMostMtu));
+  }
   if (queues < 1 || queues > kMostQueuePairs) {
     throw LaunchError("queues are from 1 to " + std::to_string(kMostQueuePairs));
   }

@@ -30,9 +30,14 @@ json ask(const fs::path& socket, const std::string& method, const json& params) 
 
 json add_params(const PortWish& wish, const std::string& name) {
   const uid_t uid = wish.user ? wish.user->uid : geteuid();
-  json params = {
-      {"name", name},          {"transient", true},     {"isolated", wish.isolated},
-      {"queues", wish.queues}, {"socket_mode", "0600"}, {"allow_uid", json::array({uid})}};
+  // cloud-hypervisor passes an MTU on to its guest where the port offers one, and only there.
+  json params = {{"name", name},
+                 {"transient", true},
+                 {"mtu", wish.mtu},
+                 {"isolated", wish.isolated},
+                 {"queues", wish.queues},
+                 {"socket_mode", "0600"},
+                 {"allow_uid", json::array({uid})}};
   if (!wish.mac.empty()) params["static_macs"] = json::array({wish.mac});
   return params;
 }

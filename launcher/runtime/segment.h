@@ -28,6 +28,7 @@ namespace launcher {
 struct PortWish {
   std::string name;
   bool isolated = false;
+  uint16_t mtu = 1500;              // of the guest: it is told, and held to it
   uint16_t queues = 1;              // pairs that the guest may have
   MacText mac;                      // that lives there and nowhere else; empty: none
   std::optional<Credentials> user;  // whose VMM connects; none: the launcher's own

@@ -55,6 +55,7 @@ Task<VmNet> VmResources::add_net(NetConfig config) {
   wish.name = port.name;
   wish.isolated = config.isolated;
   wish.mac = config.mac;
+  wish.mtu = config.mtu;
   wish.queues = config.queues;
   wish.user = user_;
   VmNet net;

@@ -36,7 +36,10 @@ struct SwitchConfig {
   std::string origin;  // "file:line", for errors
 };
 
-inline constexpr int kMostQueuePairs = 16;  // that switchd gives a port
+// Of a port of switchd.
+inline constexpr int kMostQueuePairs = 16;
+inline constexpr int kLeastMtu = 1280;
+inline constexpr int kMostMtu = 9216;
 
 struct NetConfig {
   std::string segment = "default";

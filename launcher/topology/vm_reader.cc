@@ -58,8 +58,6 @@ std::string read_mac(TomlTable& table) {
 }
 
 NetConfig read_net(TomlTable& table) {
-  // As switchd and both VMMs take them (virtio 1.2, 5.1.4).
-  constexpr int64_t kLeastMtu = 68, kMostMtu = 65'535;
   NetConfig net;
   net.origin = table.origin();
   set(net.segment, table.text("segment"));

@@ -74,13 +74,15 @@ class Hotplug(unittest.TestCase):
         return pathlib.Path(link.out.strip()).name
 
     def interface_comes_and_goes(self):
-        name = self.story.launch("add-net", "router", "--isolated", timeout=60).out.split()[-1]
+        name = self.story.launch("add-net", "router", "--isolated", "--mtu", "1400",
+                                 timeout=60).out.split()[-1]
         self.assertEqual(name, "net1")
         mac = self.story.macs("router")[1]
         self.story.until_in_guest("router", f"grep -qix {mac} /sys/class/net/clients1/address",
                                   SEEN_WITHIN)
+        self.assertEqual(self.story.in_guest("router", "cat /sys/class/net/clients1/mtu"), "1400")
         self.assertEqual(self.ports()["router.net1"], "attached")
-        self.story.say(f"net1 is the guest's clients1, {mac}, and attached to the switch")
+        self.story.say(f"net1 is the guest's clients1, {mac}, MTU 1400, and attached to the switch")
         self.story.launch("remove-device", "router", name, timeout=120)
         self.story.until_in_guest("router", "[ ! -e /sys/class/net/clients1 ]", SEEN_WITHIN)
         self.assertEqual(list(self.ports()), ["router.net0"])

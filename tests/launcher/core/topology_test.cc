@@ -136,6 +136,7 @@ TEST(Topology, ErrorsNameFileLineAndKey) {
       {vm + "[vm.net]\nmac = \"01:00:00:00:00:02\"\n", "net.toml:5: key 'mac'", "station"},
       {vm + "[vm.net]\nmac = \"zz\"\n", "net.toml:5: key 'mac'", "no MAC"},
       {vm + "[vm.ready]\nwithin = \"soon\"\n", "net.toml:5: key 'within'", "no time"},
+      {vm + "[[vm.net]]\nmtu = 1279\n", "net.toml:5: key 'mtu'", "from 1280 to 9216"},
       {vm + "[vm.restart]\npolicy = \"maybe\"\n", "net.toml:5: key 'policy'", "on-failure"},
       {vm + "[vm.router]\n", "net.toml:1: key 'router'", "initramfs"},
       {vm + vm, "net.toml:4: key 'name'", "is there already (/etc/lab/net.toml:1)"},

@@ -33,7 +33,9 @@ class VmmLive(unittest.TestCase):
         cls.directory = cls.temporary_directory()
         programs = Programs(Path(os.environ["SWITCHD"]), Path(os.environ["SWITCHCTL"]))
         owners = [f"--socket-owner={port}={user}" for port, user in USERS.items() if cls.root]
-        modes = [f"--socket-mode={port}=0600" for port in PORTS]
+        # cloud-hypervisor passes on to its guest what the port offers; QEMU what it was told.
+        modes = [f"--{option}" for port in PORTS
+                 for option in (f"socket-mode={port}=0600", f"mtu={port}=1400")]
         state = [f"--state-file={cls.directory / 'ports.json'}"]
         cls.switch = Switch(programs, cls.directory, PORTS, owners + modes + state)
         cls.addClassCleanup(cls.switch.stop)
