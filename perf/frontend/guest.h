@@ -62,9 +62,9 @@ class Guest {
 
   // Connects and brings every ring up. Rings continue where they stood.
   void start();
-  // Until the back-end serves the rings. It may acknowledge a message before it acts on it, and
-  // answer some without its library: one that the library acknowledges and an answer behind it come
-  // after all that were sent before.
+  // Until all that was said so far has taken effect, the rings are served, or stand. A back-end may
+  // acknowledge a message before it acts on it, and answer some without its library: one that the
+  // library acknowledges and an answer behind it come after all that were sent before.
   void await_served();
   // The driver resets its device: every ring is disabled and stopped; where each stood. The
   // connection stays, start() brings the rings up on it again.
