@@ -50,7 +50,7 @@ inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available
 // drivers post them. At the first other one it ends.
 inline void ReceiveRing::plan_direct(uint32_t taken, uint32_t available, uint64_t need,
                                      Plan& out) noexcept {
-  if (taken >= available || out.walked >= kLinksPerDelivery) return;
+  if (taken >= available || out.walked >= kLinksPerDelivery || !running()) return;
   const uint32_t most =
       std::min(mergeable_ ? available - taken : 1, kLinksPerDelivery - out.walked);
   uint32_t found = 0;
