@@ -19,6 +19,8 @@ SINK_PORT = 5001
 PROGRAMS = {"qemu": "qemu-system-x86_64", "cloud-hypervisor": "cloud-hypervisor"}
 UP_WITHIN = 600  # seconds; a tenth of it on an idle machine
 FILE_SIZE = 10_000_000
+FIRST_AND_LAST_SEGMENT = (  # SYN and FIN; of IPv6, libpcap knows no flags by name
+    f"dst port {SINK_PORT} and ( tcp[13] & 3 != 0 or ( ip6[6] = 6 and ip6[53] & 3 != 0 ) )")
 # What a host that has nothing to do with the network has not loaded.
 UNWANTED_MODULES = ("e1000e", "bridge", "tun", "tap", "vhost_net", "vhost")
 
@@ -145,28 +147,48 @@ class Scenario:
         capture = self.far.capture("icmp or icmp6")
         self.say(self.in_guest(name, f"ping -4 -c 1 -W 5 {FAR_NAME}"))
         self.say(self.in_guest(name, f"ping -6 -c 1 -W 5 {FAR_ADDRESS6}"))
-        line = capture.wait_for(f"{self.router_address()} > {FAR_ADDRESS}: ICMP echo request")
-        line6 = capture.wait_for(f"> {FAR_ADDRESS6}: ICMP6, echo request")
+        for target, what in ((FAR_ADDRESS, "ICMP echo"), (FAR_ADDRESS6, "ICMP6, echo")):
+            self.say("the far machine saw: " + capture.wait_for(f"> {target}: {what} request"))
         lines = capture.stop()
-        self.say(f"the far machine saw: {line}")
-        self.say(f"the far machine saw: {line6}")
-        if line6.split()[2] not in self.in_guest("router", "ip -6 -o address show dev wan0"):
-            raise Failed(f"that IPv6 address is not the router's: {line6}")
+        for line in lines:
+            if "request" in line:
+                self._check_is_router(line.split()[2], line)
         inner = [self.address(name), self.address(name, 6)]
         if any(address in line for line in lines for address in inner):
             raise Failed("a client's own address reached the far machine:\n" + "\n".join(lines))
+
+    def _check_is_router(self, source, line):
+        """What the far machine saw comes from the router's own address."""
+        if source != self.router_address() and not re.search(
+                rf" {re.escape(source)}/", self.in_guest("router", "ip -6 -o address show dev wan0")):
+            raise Failed(f"{source} is no address of the router: {line}")
 
     def send_far(self, name):
         """10 MB over TCP, each family; the far machine tells what came."""
         self.in_guest(name, f"head -c {FILE_SIZE} /dev/urandom >/tmp/data", 120)
         digest = self.in_guest(name, "sha256sum </tmp/data", 120).split()[0]
         for target in (FAR_ADDRESS, FAR_ADDRESS6):
+            capture = self.far.capture(FIRST_AND_LAST_SEGMENT)
             answer = self.in_guest(name, f"nc {target} {SINK_PORT} </tmp/data", 300).split()
             if answer != [str(FILE_SIZE), digest]:
                 raise Failed(f"sent {FILE_SIZE} {digest}, arrived {answer}")
+            source = self._check_sender(capture)
             self.say(f"{name} sent {FILE_SIZE // 1_000_000} MB to {target}: SHA-256 {digest[:16]}... "
-                     "arrived")
+                     f"arrived from {source}, the router's")
         self.in_guest(name, "rm /tmp/data")
+
+    def _check_sender(self, capture):
+        """The address that a whole file came from, which is the router's."""
+        capture.wait_for("Flags [F")
+        lines = [line for line in capture.stop() if "Flags [" in line]
+        for line in lines:
+            source = line.split()[2].rpartition(".")[0]
+            self._check_is_router(source, line)
+        # The file's bytes are the numbers between the SYN's and the FIN's (RFC 9293, 3.4).
+        first, end = (int(re.search(r"seq (?:\d+:)?(\d+)", line)[1]) for line in (lines[0], lines[-1]))
+        if (end - first - 1) % 2**32 != FILE_SIZE:
+            raise Failed(f"not {FILE_SIZE} bytes from {source}:\n" + "\n".join(lines))
+        return source
 
     def loopback_counters(self):
         return self.host.shell("grep lo: /proc/net/dev").out.split()

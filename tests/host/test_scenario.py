@@ -135,11 +135,16 @@ class WholeScenario(unittest.TestCase):
         story.ping_far("app2")
 
     def churn(self):
-        for _ in range(CHURN):
-            self.story.launch("stop", "app2", timeout=90)
-            self.story.launch("start", "app2", timeout=400)
-        self.story.ping_far("app2")
-        self.story.say(f"app2 went and came {CHURN} times")
+        story = self.story
+        before = {name: story.address(name) for name in ("app1", "app2")}
+        for number in range(1, CHURN + 1):
+            name = ("app1", "app2")[number % 2]
+            story.launch("stop", name, timeout=90)
+            story.launch("start", name, timeout=400)
+            self.assertEqual(story.address(name), before[name])
+            story.say(f"{name} went and came, {number} of {CHURN}; its address is {before[name]} again")
+        for name in before:
+            story.ping_far(name)
 
     def router_killed(self):
         story = self.story

@@ -130,7 +130,7 @@ class Capture:
     def __init__(self, network: FarNetwork, interface: str, expression: str):
         self._lines: list[str] = []
         self._changed = threading.Condition()
-        self._process = network.start("tcpdump", "-n", "-l", "--immediate-mode", "-i", interface,
+        self._process = network.start("tcpdump", "-n", "-S", "-l", "--immediate-mode", "-i", interface,
                                       *expression.split(), stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True)
         for line in self._process.stderr:
