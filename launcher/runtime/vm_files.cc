@@ -3,18 +3,55 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <ostream>
 
 #include "runtime/accounts.h"
 #include "runtime/error.h"
+#include "runtime/file_descriptor.h"
 #include "runtime/router_file.h"
 
 namespace launcher {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+bool write_all(int file, const char* bytes, size_t size) {
+  while (size > 0) {
+    const ssize_t written = write(file, bytes, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    bytes += written;
+    size -= static_cast<size_t>(written);
+  }
+  return true;
+}
+
+// The bytes copied; nothing after a failure.
+std::optional<uint64_t> copy_all(int from, int to) {
+  uint64_t sum = 0;
+  std::array<char, 1 << 16> part;
+  while (true) {
+    const ssize_t length = read(from, part.data(), part.size());
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0 || !write_all(to, part.data(), static_cast<size_t>(length))) return std::nullopt;
+    if (length == 0) return sum;
+    sum += static_cast<uint64_t>(length);
+  }
+}
+
+// An archive begins at a multiple of four (init/initramfs.c); zeros between them are skipped.
+bool write_archives(int first, int to, const std::string& second) {
+  const std::optional<uint64_t> size = copy_all(first, to);
+  if (!size) return false;
+  const std::string padding((4 - *size % 4) % 4, '\0');
+  return write_all(to, padding.data(), padding.size()) &&
+         write_all(to, second.data(), second.size());
+}
+
+}  // namespace
 
 VmFiles::VmFiles(const Topology& topology, const VmConfig& vm, fs::path directory,
                  std::optional<Credentials> user)
@@ -37,25 +74,21 @@ fs::path VmFiles::readable(const fs::path& path, const char* name) {
 
 fs::path VmFiles::copy(const fs::path& path, const char* name, const std::string& more) {
   const fs::path target = directory_ / name;
-  std::ifstream input(path, std::ios::binary);
+  const FileDescriptor input(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!input) throw LaunchError(path.string() + ": cannot be read");
-  const int file = open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-  if (file < 0) throw LaunchError(target.string() + ": " + std::strerror(errno));
-  close(file);
-  if (user_ && chown(target.c_str(), user_->uid, user_->gid) != 0) {
+  // The directory is the user's, who may put a link at that name at any time: from here on the
+  // descriptor alone counts.
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+  const FileDescriptor output(open(target.c_str(), flags, 0600));
+  if (!output) throw LaunchError(target.string() + ": " + std::strerror(errno));
+  if (!write_archives(input.get(), output.get(), more)) {
+    throw LaunchError(target.string() + ": cannot be written (" + std::strerror(errno) +
+                      "); is the disk full?");
+  }
+  if ((user_ && fchown(output.get(), user_->uid, user_->gid) != 0) ||
+      fchmod(output.get(), 0400) != 0) {
     throw LaunchError(target.string() + ": " + std::strerror(errno));
   }
-  // Root writes what only the user may read; without root the mode has to wait.
-  chmod(target.c_str(), 0600);
-  std::ofstream output(target, std::ios::binary);
-  // Nothing to insert counts as a failure of the stream.
-  if (input.peek() != std::ifstream::traits_type::eof()) output << input.rdbuf();
-  // An archive begins at a multiple of four (init/initramfs.c); zeros between them are skipped.
-  while (output && output.tellp() % 4 != 0) output.put('\0');
-  output << more;
-  output.close();
-  if (!output) throw LaunchError(target.string() + ": cannot be written; is the disk full?");
-  chmod(target.c_str(), 0400);
   return target;
 }
 
