@@ -31,7 +31,7 @@ bool may_access(const std::optional<Credentials>& user, const std::filesystem::p
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-void give_socket(const std::filesystem::path& path, const Credentials& user) {
+void give_socket(const std::filesystem::path& path, uid_t maker, const Credentials& user) {
   const FileDescriptor file(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat facts {};
   if (!file || fstat(file.get(), &facts) != 0) {
@@ -39,6 +39,11 @@ void give_socket(const std::filesystem::path& path, const Credentials& user) {
   }
   if (!S_ISSOCK(facts.st_mode) || facts.st_nlink != 1) {
     throw LaunchError(path.string() + ": is not the socket that the switch made");
+  }
+  if (facts.st_uid != maker && facts.st_uid != user.uid) {
+    throw LaunchError(path.string() + ": belongs to user " + std::to_string(facts.st_uid) +
+                      ", so it is not the socket that the switch, user " + std::to_string(maker) +
+                      ", made");
   }
   const std::string handle = "/proc/self/fd/" + std::to_string(file.get());
   if (chmod(handle.c_str(), 0600) != 0 ||

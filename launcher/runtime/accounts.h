@@ -14,8 +14,8 @@ namespace launcher {
 bool may_access(const std::optional<Credentials>& user, const std::filesystem::path& path,
                 int mode);
 
-// A socket in a directory that another user writes: nothing but a socket at that very path is given
-// away, whatever is put there meanwhile.
-void give_socket(const std::filesystem::path& path, const Credentials& user);
+// A socket that another user, `maker`, made in a directory of its own: nothing but a socket of the
+// maker's, or of the user's already, is given away, whatever is put at that path meanwhile.
+void give_socket(const std::filesystem::path& path, uid_t maker, const Credentials& user);
 
 }  // namespace launcher

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -247,8 +248,31 @@ Task<fs::path> Segment::make_port(PortWish wish) {
   };
   const json port = co_await background_.run(request);
   const fs::path socket = port.at("socket").get<std::string>();
-  if (wish.user) give_socket(socket, *wish.user);
+  if (wish.user) give(socket, wish);
   co_return socket;
+}
+
+// Whoever owns its control socket, which is in a directory of root's or of the switch's own: it
+// cannot put another's socket there.
+uid_t Segment::switch_user() const {
+  if (options_.config.start) return options_.user ? options_.user->uid : geteuid();
+  struct stat facts {};
+  const fs::path socket = control_socket();
+  if (lstat(socket.c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) {
+    throw LaunchError(socket.string() +
+                      ": is not the socket of a switch; name it itself, not a link");
+  }
+  return facts.st_uid;
+}
+
+void Segment::give(const fs::path& socket, const PortWish& wish) const {
+  const fs::path directory = options_.config.start ? options_.directory : socket.parent_path();
+  const fs::path expected = directory / (port_name(wish.name) + ".sock");
+  if (socket != expected || !socket.is_absolute()) {
+    throw LaunchError("switch " + name() + " names " + socket.string() + " as the socket of port " +
+                      port_name(wish.name) + ", which is none of that name; it is not given away");
+  }
+  give_socket(socket, switch_user(), *wish.user);
 }
 
 Task<> Segment::remove_port(std::string name) {

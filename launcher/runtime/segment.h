@@ -6,6 +6,9 @@
 // VMMs find their sockets within their own patience. Ports are transient: the switch forgets them
 // when it ends. A port that a killed launcher left on a running switch is replaced.
 //
+// Switches serve hostile guests, and root does what they answer only as far as it must: a socket is
+// given away when it has the port's name and belongs to the switch's user.
+//
 // Threads: the event loop's; requests run in the background. Errors: LaunchError in the switch's
 // words.
 #pragma once
@@ -73,6 +76,8 @@ class Segment {
   std::vector<std::string> arguments() const;
   void on_end();
   std::filesystem::path control_socket() const;
+  uid_t switch_user() const;
+  void give(const std::filesystem::path& socket, const PortWish& wish) const;
 
   Background& background_;
   Progress& progress_;

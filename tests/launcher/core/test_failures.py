@@ -1,9 +1,12 @@
 """What goes wrong on the way up: the error tells it, and all that was started is taken down."""
 
 import os
+import socket
+import stat
 import subprocess
 import unittest
 
+from false_switch import FalseSwitch
 from runtime_case import LauncherCase, vm
 
 
@@ -80,6 +83,23 @@ class Failure(LauncherCase):
         self.start_switch("--port", "lab.a.net0")
         self.fails(f'[switch]\ncontrol_socket = "{self.lab.path}/switch.sock"\n' + vm("a"),
                    "lab.a.net0", "everything is down")
+
+    @unittest.skipUnless(os.geteuid() == 0, "sockets are root's to give")
+    def test_socket_that_is_not_the_switchs_is_not_given_away(self):
+        control = self.lab.path / "switch.sock"
+        for name, why in (("docker.sock", "which is none of that name"),
+                          ("lab.a.net0.sock", "belongs to user 0, so it is not the socket")):
+            with self.subTest(name), socket.socket(socket.AF_UNIX) as victim:
+                path = self.lab.path / name
+                victim.bind(str(path))
+                path.chmod(0o660)
+                switch = FalseSwitch(control, {"port.add": {"name": name, "socket": str(path)}})
+                os.chown(control, 64_200, 64_200)
+                self.fails(f'[switch]\ncontrol_socket = "{control}"\n' + vm("a"), str(path), why)
+                switch.close()
+                control.unlink()
+                facts = path.stat()
+                self.assertEqual((facts.st_uid, stat.S_IMODE(facts.st_mode)), (0, 0o660))
 
 
 if __name__ == "__main__":
