@@ -35,7 +35,8 @@ Vm::Vm(Host& host, VmConfig config)
                host.state.log(config_.name + ".console")),
       log_(host.state.log(config_.name + ".log")),
       resources_(host, config_),
-      backoff_(config_.restart) {}
+      backoff_(config_.restart),
+      turns_(host.changes) {}
 
 void Vm::change(VmState state) {
   state_ = state;
@@ -58,8 +59,11 @@ std::string Vm::interruption() const {
 }
 
 Task<> Vm::start() {
+  const uint64_t stops = stops_;
+  const auto turn = co_await turns_.take();
   if (wanted_) fail(std::string("is ") + name_of(state_) + " already");
-  wanted_ = true;
+  if (stops != stops_) fail("stopped before it started");
+  wanted_ = first_start_ = true;
   abandoned_.clear();
   backoff_ = Backoff(config_.restart);
   std::string failure;
@@ -68,37 +72,43 @@ Task<> Vm::start() {
   } catch (const std::exception& error) {
     failure = error.what();
   }
+  first_start_ = false;
   if (!failure.empty()) {
-    change(VmState::stopping);
-    co_await end_process(false);
-    co_await resources_.release(true);
-    wanted_ = false;
-    reason_ = failure;
-    change(VmState::failed);
+    co_await undo_start(failure);
     fail(failure);
   }
-  supervised_ = true;
-  auto supervision = supervise();
+  auto supervision = supervise(stops);
   boost::asio::co_spawn(host_.loop, std::move(supervision), [](const std::exception_ptr& error) {
     if (error) std::rethrow_exception(error);
   });
+}
+
+Task<> Vm::undo_start(std::string failure) {
+  change(VmState::stopping);
+  co_await end_process(false);
+  co_await release(true);
+  const bool was_stopped = !wanted_;
+  wanted_ = false;
+  reason_ = failure;
+  change(was_stopped ? VmState::stopped : VmState::failed);
 }
 
 Task<> Vm::bring_up() {
   change(VmState::starting);
   const VmSpec spec = co_await resources_.prepare();
   if (const std::string reason = interruption(); !reason.empty()) throw LaunchError(reason);
-  process_ = std::make_unique<VmProcess>(host_, config_, spec, resources_.user(), console_, log_);
+  process_ = std::make_shared<VmProcess>(host_, config_, spec, resources_.user(), console_, log_);
+  const std::shared_ptr<VmProcess> process = process_;
   const auto& user = resources_.user();
   remark(std::string("started, ") + host_.find_driver(config_.vmm).name + ", process id " +
-         std::to_string(process_->pid()) +
+         std::to_string(process->pid()) +
          (user ? ", user " + std::to_string(user->uid) : std::string()));
   VmProcess::Operation boot = [](Vmm& vmm) { return vmm.boot(); };
   std::function<std::string()> interrupted = [this] { return interruption(); };
   std::string what = "boot";
   std::exception_ptr error;
   try {
-    co_await process_->run(std::move(what), std::move(boot), kBootWithin, std::move(interrupted));
+    co_await process->run(std::move(what), std::move(boot), kBootWithin, std::move(interrupted));
   } catch (...) {
     error = std::current_exception();
   }
@@ -116,59 +126,66 @@ Task<> Vm::explain(std::exception_ptr error) {
   std::rethrow_exception(error);
 }
 
-Task<bool> Vm::await_next_try(bool succeeded, milliseconds ran) {
+Task<> Vm::supervise(uint64_t stops) {
+  const auto is_unwanted = [this, stops] { return stops != stops_; };
+  while (true) {
+    const std::shared_ptr<VmProcess> process = process_;
+    const auto is_over = [&] { return is_unwanted() || !process || !process->running(); };
+    co_await host_.changes.until(is_over, Clock::now() + kForever);
+    const auto delay = co_await clear_away(stops);
+    if (!delay) co_return;
+    // Without the turn: what is asked of it meanwhile is answered.
+    co_await host_.changes.until(is_unwanted, Clock::now() + *delay);
+    co_await start_again(stops);
+  }
+}
+
+Task<std::optional<milliseconds>> Vm::clear_away(uint64_t stops) {
+  const auto turn = co_await turns_.take();
+  if (stops != stops_) co_return std::nullopt;
+  bool succeeded = false;
+  milliseconds ran{0};
+  if (process_) {
+    succeeded = process_->succeeded();
+    ran = std::chrono::duration_cast<milliseconds>(Clock::now() - process_->since());
+    reason_ = process_->end_text();
+  }
+  remark("ended by itself: " + reason_);
   const bool again = restarts(config_.restart.policy, succeeded);
   const auto delay = backoff_.after(ran);
   co_await end_process(false);
-  co_await resources_.release(!again);
+  co_await release(!again);
   if (!again) {
     wanted_ = false;
     change(succeeded ? VmState::stopped : VmState::failed);
-    co_return false;
+    co_return std::nullopt;
   }
   change(VmState::backing_off);
   remark("is started again in " + std::to_string(delay.count()) + " ms");
-  const auto is_unwanted = [this] { return !wanted_; };
-  co_await host_.changes.until(is_unwanted, Clock::now() + delay);
-  co_return wanted_;
+  co_return delay;
 }
 
-Task<> Vm::supervise() {
-  const auto is_over = [this] { return !wanted_ || !process_ || !process_->running(); };
-  while (wanted_) {
-    co_await host_.changes.until(is_over, Clock::now() + kForever);
-    if (!wanted_) break;
-    bool succeeded = false;
-    milliseconds ran{0};
-    if (process_) {
-      succeeded = process_->succeeded();
-      ran = std::chrono::duration_cast<milliseconds>(Clock::now() - process_->since());
-      reason_ = process_->end_text();
-    }
-    remark("ended by itself: " + reason_);
-    const bool again = co_await await_next_try(succeeded, ran);
-    if (!again) break;
-    ++restarts_;
-    std::string failure;
-    try {
-      co_await bring_up();
-    } catch (const std::exception& error) {
-      failure = error.what();
-    }
-    if (failure.empty()) {
-      remark("is up again");
-    } else {
-      reason_ = failure;
-      change(VmState::stopping);
-      co_await end_process(false);
-    }
+Task<> Vm::start_again(uint64_t stops) {
+  const auto turn = co_await turns_.take();
+  if (stops != stops_) co_return;
+  ++restarts_;
+  std::string failure;
+  try {
+    co_await bring_up();
+  } catch (const std::exception& error) {
+    failure = error.what();
   }
-  supervised_ = false;
-  host_.changes.notify();
+  if (failure.empty()) {
+    remark("is up again");
+    co_return;
+  }
+  reason_ = failure;
+  change(VmState::stopping);
+  co_await end_process(false);
 }
 
 void Vm::abandon(const std::string& reason) {
-  if (state_ != VmState::starting || supervised_) return;
+  if (!first_start_) return;
   abandoned_ = reason;
   host_.changes.notify();
 }
@@ -176,59 +193,80 @@ void Vm::abandon(const std::string& reason) {
 Task<> Vm::stop() {
   const bool was_up = wanted_;
   wanted_ = false;
+  ++stops_;
   host_.changes.notify();
-  const auto is_released = [this] { return !supervised_ && state_ != VmState::starting; };
-  co_await host_.changes.until(is_released, Clock::now() + kForever);
+  const auto turn = co_await turns_.take();
   if (process_) {
     change(VmState::stopping);
     co_await end_process(true);
     reason_ = "stopped";
   }
-  co_await resources_.release(true);
+  co_await release(true);
   if (state_ != VmState::failed) change(VmState::stopped);
   if (was_up) remark("stopped");
 }
 
+Task<> Vm::release(bool with_devices) {
+  std::string problem;
+  try {
+    co_await resources_.release(with_devices);
+  } catch (const std::exception& error) {
+    problem = error.what();
+  }
+  if (!problem.empty()) remark("warning: " + problem);
+}
+
 Task<> Vm::attempt(const char* what, VmProcess::Operation operation) {
+  const std::shared_ptr<VmProcess> process = process_;
   std::string problem;
   try {
     std::string name = what;
     std::function<std::string()> never = [] { return std::string(); };
-    co_await process_->run(std::move(name), std::move(operation), kAnswerWithin, std::move(never));
+    co_await process->run(std::move(name), std::move(operation), kAnswerWithin, std::move(never));
   } catch (const std::exception& error) {
     problem = error.what();
   }
-  if (!problem.empty() && process_->running()) remark(std::string(what) + ": " + problem);
+  if (!problem.empty() && process->running()) remark(std::string(what) + ": " + problem);
 }
 
 Task<> Vm::press_power_button() {
-  if (!process_->running()) co_return;
+  const std::shared_ptr<VmProcess> process = process_;
+  if (!process->running()) co_return;
   remark("power button pressed");
   VmProcess::Operation press = [](Vmm& vmm) { return vmm.power_button(); };
   co_await attempt("power button", std::move(press));
-  co_await process_->ended(Clock::now() + config_.power_button_grace);
+  co_await process->ended(Clock::now() + config_.power_button_grace);
 }
 
 Task<> Vm::end_process(bool politely) {
-  if (!process_) co_return;
+  const std::shared_ptr<VmProcess> process = process_;
+  if (!process) co_return;
   if (politely) co_await press_power_button();
-  if (process_->running()) {
+  if (process->running()) {
     if (politely) remark("does not power off; shut down by force");
     VmProcess::Operation end = [](Vmm& vmm) { return vmm.shutdown(); };
     co_await attempt("shutdown", std::move(end));
-    co_await process_->ended(Clock::now() + kShutdownWithin);
+    co_await process->ended(Clock::now() + kShutdownWithin);
   }
-  if (process_->running()) {
+  if (process->running()) {
     remark("does not end; killed");
     ++kills_;
-    process_->kill();
-    co_await process_->ended(Clock::now() + kShutdownWithin);
+    process->kill();
+    co_await process->ended(Clock::now() + kShutdownWithin);
   }
+  process->close();
   process_.reset();
 }
 
 void Vm::require_running() const {
   if (state_ != VmState::running) fail(std::string("is ") + name_of(state_) + ", not running");
+}
+
+Task<std::shared_ptr<Turn>> Vm::take_turn_of_running() {
+  require_running();
+  auto turn = co_await turns_.take();
+  require_running();
+  co_return turn;
 }
 
 std::vector<NetConfig> Vm::nets() const {
@@ -243,7 +281,7 @@ std::vector<NetConfig> Vm::nets() const {
 }
 
 Task<nlohmann::json> Vm::add_net(NetConfig config) {
-  require_running();
+  const auto turn = co_await take_turn_of_running();
   const VmNet net = co_await resources_.add_net(config);
   std::exception_ptr failure;
   try {
@@ -264,7 +302,7 @@ Task<nlohmann::json> Vm::add_net(NetConfig config) {
 }
 
 Task<nlohmann::json> Vm::add_device(std::string device) {
-  require_running();
+  const auto turn = co_await take_turn_of_running();
   for (const std::string& one : resources_.devices()) {
     if (one == device) fail("has " + device + " already");
   }
@@ -291,7 +329,7 @@ Task<nlohmann::json> Vm::add_device(std::string device) {
 }
 
 Task<> Vm::remove_device(std::string id) {
-  require_running();
+  const auto turn = co_await take_turn_of_running();
   VmProcess::Operation remove = [id](Vmm& vmm) { return vmm.remove(id); };
   std::function<std::string()> interrupted = [this] { return interruption(); };
   std::string what = "remove-device";

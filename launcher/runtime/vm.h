@@ -1,10 +1,11 @@
 // One VM over its whole life: started, watched, started again by its policy, stopped.
 //
-// Theory of operation. `wanted` is what the operator wants, `state` what is. start() brings it up
-// and leaves supervise() behind, which waits for the process to end or for the VM not to be wanted
-// any more; stop() takes `wanted` away, waits for supervise() to let go, and ends the process:
-// power button, wait, shutdown, kill. A start that is under way sees that it is not wanted and
-// gives up.
+// Theory of operation. `wanted` is what the operator wants, `state` what is. What changes the VM or
+// speaks to it takes turns: a start, a stop, the way from an end to the next try, a device that
+// comes or goes. start() brings it up and leaves supervise() behind, which waits for the process to
+// end or for a stop. stop() says that the VM is not wanted before it has its turn, so that whoever
+// has it (a start, above all) gives up; then it ends the process: power button, wait, shutdown,
+// kill.
 //
 // Threads: the event loop's. Errors: LaunchError with the VM's name before it.
 #pragma once
@@ -18,6 +19,7 @@
 
 #include "runtime/backoff.h"
 #include "runtime/console.h"
+#include "runtime/turns.h"
 #include "runtime/vm_process.h"
 #include "runtime/vm_resources.h"
 
@@ -61,15 +63,21 @@ class Vm {
   Task<> await_links(Clock::time_point deadline);
   Task<> await_address(Clock::time_point deadline);
   Task<> watch_probe(std::shared_ptr<ProbeStop> stop);
-  Task<> supervise();
+  Task<> undo_start(std::string failure);
+  // What belongs to a start ends with the first stop after it: `stops` is how many there were.
+  Task<> supervise(uint64_t stops);
+  // After an end that nobody asked for: the time until the next try; nothing: there is none.
+  Task<std::optional<std::chrono::milliseconds>> clear_away(uint64_t stops);
+  Task<> start_again(uint64_t stops);
   Task<> explain(std::exception_ptr error);
-  Task<bool> await_next_try(bool succeeded, std::chrono::milliseconds ran);
+  Task<> release(bool with_devices);
   Task<> end_process(bool politely);
   Task<> press_power_button();
   Task<> attempt(const char* what, VmProcess::Operation operation);
   void change(VmState state);
   void remark(const std::string& text);
   void require_running() const;
+  Task<std::shared_ptr<Turn>> take_turn_of_running();
   // Why waiting makes no sense any more; empty: it does.
   std::string interruption() const;
   [[noreturn]] void fail(const std::string& why) const;
@@ -79,13 +87,15 @@ class Vm {
   Console console_;
   LogFile log_;
   VmResources resources_;
-  std::unique_ptr<VmProcess> process_;
+  std::shared_ptr<VmProcess> process_;  // held by whoever waits for something of it
   Backoff backoff_;
+  Turns turns_;
   VmState state_ = VmState::stopped;
   bool wanted_ = false;
-  bool supervised_ = false;
-  std::string reason_;     // why it ended or failed last
-  std::string abandoned_;  // why a start is given up
+  bool first_start_ = false;  // under way, by start()
+  std::string reason_;        // why it ended or failed last
+  std::string abandoned_;     // why a start is given up
+  uint64_t stops_ = 0;        // asked for so far
   unsigned restarts_ = 0;
   unsigned kills_ = 0;
 };

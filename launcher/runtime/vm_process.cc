@@ -53,6 +53,11 @@ VmProcess::VmProcess(Host& host, const VmConfig& config, const VmSpec& spec,
 }
 
 VmProcess::~VmProcess() {
+  close();
+}
+
+void VmProcess::close() {
+  if (std::exchange(closed_, true)) return;
   vmm_->on_event(nullptr);
   vmm_->process_ended();
   console_.disconnect();

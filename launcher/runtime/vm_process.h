@@ -30,6 +30,8 @@ class VmProcess {
   VmProcess(Host& host, const VmConfig& config, const VmSpec& spec,
             const std::optional<Credentials>& user, Console& console, LogFile& log);
   ~VmProcess();
+  // Lets go of the console and the VMM, though somebody may still wait for something of it.
+  void close();
 
   // Throws what the operation throws, when the process ends, when time is over, or with what
   // `interrupted` says once that is not empty.
@@ -56,6 +58,7 @@ class VmProcess {
   std::shared_ptr<Vmm> vmm_;
   StreamLog error_;
   std::unique_ptr<ChildProcess> process_;
+  bool closed_ = false;
   Clock::time_point since_ = Clock::now();
 };
 
