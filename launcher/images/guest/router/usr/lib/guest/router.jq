@@ -71,11 +71,12 @@ def all_clients:
   | list("clients") | map(
     must(type == "object"; "clients: a list of objects")
     | known_members(["name", "mac", "address"]; "clients")
-    | must(.name | is_name; "clients: name \(.name)")
-    | must(.mac | is_mac; "client \(.name): mac \(.mac)")
-    | must(.address == null or (.address | is_address); "client \(.name): address \(.address)")
-    | .mac |= ascii_downcase | .name |= ascii_downcase
-    | .name as $name
+    | must(.name == null or (.name | is_name); "clients: name \(.name)")
+    | (.name // .mac) as $name
+    | must(.mac | is_mac; "client \($name): mac \(.mac)")
+    | must(.address == null or (.address | is_address); "client \($name): address \(.address)")
+    | .mac |= ascii_downcase
+    | if .name then .name |= ascii_downcase else . end
     | .number = (if .address then .address | number else .mac | address_from_mac($segments) end)
     | must(.number | in_segment($segments); "client \($name): \(.number | dotted) is in no segment")
     | .address = (.number | dotted))
@@ -204,12 +205,16 @@ def nftables: checked | all_clients as $clients | all_segments as $segments
 
 # dnsmasq
 
+# A client without a name gets none by announcing one, not even that of a client that has it.
+def host: if .name then "dhcp-host=\(.mac),\(.address),\(.name)"
+  else "dhcp-host=\(.mac),set:nameless,\(.address)" end;
+
 def dnsmasq: checked | all_segments as $segments
   | "user=nobody", "group=nogroup", "bind-dynamic", "interface=clients*", "no-hosts",
     "domain=internal", "local=/internal/", "expand-hosts", "resolv-file=/etc/resolv.conf",
     "pid-file=", "dhcp-authoritative", "no-ping", "dhcp-leasefile=/run/dnsmasq.leases",
-    "dhcp-ignore-names=tag:!known", "enable-ra",
+    "dhcp-ignore-names=tag:!known", "dhcp-ignore-names=tag:nameless", "enable-ra",
     "dhcp-range=::,constructor:clients*,ra-names,off-link,64,1h",
     ($segments[] | "dhcp-range=\(.first + 2 | dotted),\(.last - 1 | dotted),\(-(.bits | size) + 4294967296 | dotted),2m"),
-    (all_clients[] | "dhcp-host=\(.mac),\(.address),\(.name)"),
+    (all_clients[] | host),
     "host-record=router,router.internal,\($segments[0].first + 1 | dotted)";
