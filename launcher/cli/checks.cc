@@ -69,7 +69,7 @@ void warn_of_locked_memory(const Topology& topology, Texts& texts) {
 void warn_of_programs(const Topology& topology, Texts& texts) {
   for (const VmConfig& vm : topology.vms) {
     try {
-      find_program(find_vmm(vm.vmm).program, vm.vmm_program, vm.origin + ": key 'vmm_program'");
+      find_program(find_vmm(vm.vmm).program, vm.vmm_program, vm.origin_of("vmm_program"));
     } catch (const std::exception& error) {
       const std::string text = error.what();
       if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
@@ -81,7 +81,7 @@ void warn_of_devices(const Topology& topology, Texts& texts) {
   for (const VmConfig& vm : topology.vms) {
     for (const std::string& device : vm.devices) {
       if (device == "auto" || fs::exists("/sys/bus/pci/devices/" + device)) continue;
-      throw TopologyError(vm.origin + ": key 'devices'",
+      throw TopologyError(vm.origin_of("devices"),
                           "there is no PCI device " + device + "; `vfio-setup list` names NICs");
     }
     if (vm.devices.empty() || fs::exists("/dev/vfio/vfio")) continue;
@@ -118,7 +118,7 @@ void check_socket_paths(const Topology& topology, const fs::path& directory) {
       const fs::path own = directory / "vm" / vm.name / "control-socket.sock";
       const fs::path longest = port.string().size() > own.string().size() ? port : own;
       if (longest.string().size() <= kLongest) continue;
-      throw TopologyError(vm.origin + ": key 'name'",
+      throw TopologyError(vm.origin_of("name"),
                           "its sockets would have paths of more than 107 bytes (" +
                               longest.string() +
                               "); choose shorter names, or a shorter --state-dir");
@@ -144,7 +144,7 @@ int check_command(const Options& options) {
   for (const VmConfig& vm : topology.vms) {
     for (const NetConfig& net : vm.nets) {
       std::cout << "  " << vm.name << ": " << net.mac << " " << net.address << " on " << net.segment
-                << (net.isolated ? ", isolated" : "") << "\n";
+                << (net.isolated.value_or(false) ? ", isolated" : "") << "\n";
     }
   }
   return 0;

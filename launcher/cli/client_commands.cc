@@ -35,7 +35,7 @@ json params_of(const Options& options) {
   if (command == "add-device") params["device"] = options.words[1];
   if (command == "remove-device") params["id"] = options.words[1];
   if (command != "add-net") return params;
-  params["isolated"] = options.isolated;
+  if (options.isolated) params["isolated"] = *options.isolated;
   if (!options.segment.empty()) params["segment"] = options.segment;
   if (!options.mac.empty()) params["mac"] = options.mac;
   if (options.mtu != 0) params["mtu"] = options.mtu;

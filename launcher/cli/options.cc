@@ -45,7 +45,6 @@ The shortest topology that is of use, a router that has the network card and a c
   name = "app"
   initramfs = "app.initramfs"
   depends = ["router"]
-  net = { isolated = true }
 docs/topology.toml explains every key.
 
 As root every VM runs as a user of its own and its device is given to it by vfio-setup. The state
@@ -106,8 +105,10 @@ po::options_description described(Options& options, int& ready_fd) {
       ("mac", po::value(&options.mac)->value_name("MAC"), "add-net: else made from the name")  //
       ("mtu", po::value(&options.mtu)->value_name("BYTES"), "add-net")                         //
       ("queues", po::value(&options.queues)->value_name("N"), "add-net: pairs of queues")      //
-      ("isolated", po::bool_switch(&options.isolated),
-       "add-net: reaches only ports that are not isolated");
+      ("isolated",
+       po::value<bool>()->implicit_value(true)->value_name("yes|no")->notifier(
+           [&](bool is) { options.isolated = is; }),
+       "add-net: reaches only ports that are not isolated; the default on a router's segment");
   return text;
 }
 

@@ -30,7 +30,7 @@ struct Options {
   bool json = false;
   bool follow = false;
   bool console = false;  // logs: of the console
-  bool isolated = false;
+  std::optional<bool> isolated;
   std::string segment;
   std::string mac;
   int mtu = 0;

@@ -31,7 +31,7 @@ std::string needed(const json& params, const char* name) {
 NetConfig net_of(const json& params) {
   NetConfig net;
   net.segment = member<std::string>(params, "segment", net.segment);
-  net.isolated = member(params, "isolated", false);
+  if (params.contains("isolated")) net.isolated = member(params, "isolated", false);
   const int mtu = member<int>(params, "mtu", net.mtu);
   const int queues = member<int>(params, "queues", net.queues);
   if (mtu < kLeastMtu || mtu > kMostMtu) {

@@ -21,10 +21,10 @@ bool use_landlock(const VmConfig& vm) {
   const bool is_able = vm.vmm == VmmKind::cloud_hypervisor;
   const bool has_kernel = landlock_abi() >= kNeededLandlockAbi;
   if (vm.landlock == Wanted::on && !is_able) {
-    throw LaunchError(vm.origin + ": key 'landlock': only cloud-hypervisor has it");
+    throw LaunchError(vm.origin_of("landlock") + ": only cloud-hypervisor has it");
   }
   if (vm.landlock == Wanted::on && !has_kernel) {
-    throw LaunchError(vm.origin + ": key 'landlock': this kernel has Landlock ABI " +
+    throw LaunchError(vm.origin_of("landlock") + ": this kernel has Landlock ABI " +
                       std::to_string(landlock_abi()) +
                       ", 3 is needed (Linux 6.2); write \"auto\" or \"off\"");
   }

@@ -20,7 +20,7 @@ json port_json(const VmPort& port, const Segment& segment) {
           {"segment", port.config.segment},
           {"mac", port.config.mac},
           {"address", port.config.address},
-          {"isolated", port.config.isolated}};
+          {"isolated", port.config.isolated.value_or(false)}};
 }
 
 }  // namespace

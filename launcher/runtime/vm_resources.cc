@@ -17,7 +17,7 @@ Task<VmSpec> VmResources::prepare() {
   const VmmDriver& driver = host_.find_driver(vm_.vmm);
   VmSpec spec;
   spec.name = vm_.name;
-  spec.program = find_program(driver.program, vm_.vmm_program, vm_.origin + ": key 'vmm_program'");
+  spec.program = find_program(driver.program, vm_.vmm_program, vm_.origin_of("vmm_program"));
   spec.directory = host_.state.vm(vm_.name);
   spec.command_line = vm_.command_line.empty() ? "console=ttyS0 quiet panic=-1 hostname=" + vm_.name
                                                : vm_.command_line;
@@ -53,7 +53,7 @@ Task<VmNet> VmResources::add_net(NetConfig config) {
   port.config = config;
   PortWish wish;
   wish.name = port.name;
-  wish.isolated = config.isolated;
+  wish.isolated = config.isolated.value_or(false);
   wish.mac = config.mac;
   wish.mtu = config.mtu;
   wish.queues = config.queues;

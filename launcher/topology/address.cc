@@ -51,6 +51,11 @@ std::optional<uint32_t> parse_ipv4(const std::string& text) {
   return ntohl(address.s_addr);
 }
 
+bool is_ip(const std::string& text) {
+  in6_addr address{};
+  return parse_ipv4(text) || inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
 std::string ipv4_text(uint32_t address) {
   const in_addr value{htonl(address)};
   char text[INET_ADDRSTRLEN];

@@ -14,6 +14,7 @@ std::string mac_text(uint64_t mac);
 std::optional<uint32_t> parse_oui(const std::string& text);  // "02:00:00"
 std::optional<uint32_t> parse_ipv4(const std::string& text);
 std::string ipv4_text(uint32_t address);
+bool is_ip(const std::string& text);  // IPv4 or IPv6, without a length
 
 // Group addresses have the lowest bit of the first octet set (IEEE 802-2014, 8.2.2).
 inline bool is_group(uint64_t mac) {

@@ -18,9 +18,9 @@ class Order {
     State& state = states_[name];
     if (state == State::done) return;
     path_.push_back(name);
-    if (state == State::entered) throw TopologyError(vm->origin + ": key 'depends'", cycle(name));
+    if (state == State::entered) throw TopologyError(vm->origin_of("depends"), cycle(name));
     state = State::entered;
-    for (const std::string& other : vm->depends) add(other, vm->origin + ": key 'depends'");
+    for (const std::string& other : vm->depends) add(other, vm->origin_of("depends"));
     states_[name] = State::done;
     path_.pop_back();
     order_.push_back(name);

@@ -39,6 +39,11 @@ class Assignment {
     for (const SwitchConfig& one : topology.switches) {
       networks_[one.segment] = *parse_ipv4(one.network);
     }
+    for (const VmConfig& vm : topology.vms) {
+      for (const NetConfig& net : vm.nets) {
+        if (vm.router) routed_.insert(net.segment);
+      }
+    }
   }
 
   void run() {
@@ -75,8 +80,26 @@ class Assignment {
                                         net.segment + "' already, and serves a segment by one");
   }
 
+  // Where a router serves, its image takes the first address of a network for itself, and keeps
+  // those between that and the last one for clients.
+  void check_given(const VmConfig& vm, const NetConfig& net) const {
+    if (net.address.empty() || !routed_.contains(net.segment)) return;
+    const uint32_t host = *parse_ipv4(net.address) - network(net);
+    const bool fits = vm.router ? host == kRouterHost : usable(host);
+    if (fits) return;
+    const std::string range = ipv4_text(network(net) + kRouterHost + 1) + " to " +
+                              ipv4_text(network(net) + kHostMask - 1);
+    throw TopologyError(net.origin + ": key 'address'",
+                        net.address + " cannot be had; " +
+                            (vm.router ? "a router has " + ipv4_text(network(net) + kRouterHost)
+                                       : "clients of segment '" + net.segment + "' have " + range));
+  }
+
   void keep_given(const VmConfig& vm, NetConfig& net) {
     if (vm.router) take_segment(vm, net);
+    check_given(vm, net);
+    // Nothing passes from client to client but what the router's file allows.
+    if (!net.isolated) net.isolated = !vm.router && routed_.contains(net.segment);
     if (!net.mac.empty()) take_mac(net, *parse_mac(net.mac));
     if (vm.router && net.address.empty()) net.address = ipv4_text(network(net) + kRouterHost);
     if (net.address.empty() && !net.mac.empty()) {
@@ -91,7 +114,7 @@ class Assignment {
     if (!net.address.empty()) take_address(net, *parse_ipv4(net.address));
   }
 
-  static bool usable(uint32_t host) { return host > kRouterHost && host != kHostMask; }
+  static bool usable(uint32_t host) { return host > kRouterHost && host < kHostMask; }
 
   void make(const VmConfig& vm, NetConfig& net, size_t index) {
     for (unsigned attempt = 0; net.mac.empty(); ++attempt) {
@@ -116,6 +139,7 @@ class Assignment {
   std::map<std::string, uint32_t> networks_;
   std::map<std::pair<std::string, uint64_t>, std::string> macs_;
   std::map<uint32_t, std::string> addresses_;
+  std::set<std::string> routed_;                          // segments that a router serves
   std::set<std::pair<std::string, std::string>> served_;  // router and segment
 };
 

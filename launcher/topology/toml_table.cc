@@ -173,6 +173,12 @@ std::vector<TomlTable> TomlTable::tables(const std::string& key, bool single) {
   return tables;
 }
 
+void TomlTable::add_origins(std::map<std::string, std::string>& origins) const {
+  for (const auto& [key, node] : *table_) {
+    origins.insert_or_assign(std::string(key.str()), origin(std::string(key.str())));
+  }
+}
+
 void TomlTable::finish() const {
   for (const auto& [key, node] : *table_) {
     const std::string name(key.str());

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -49,6 +50,8 @@ class TomlTable {
   std::vector<TomlTable> tables(const std::string& key, bool single = false);
 
   void finish() const;
+  // Where each key of this table is, as errors name it; what is in `origins` already is replaced.
+  void add_origins(std::map<std::string, std::string>& origins) const;
 
   std::string origin() const;  // "file:line", of the table
   std::string origin(const std::string& key) const;

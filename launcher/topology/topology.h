@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,8 +46,8 @@ struct NetConfig {
   std::string segment = "default";
   MacText mac;  // always set once the file was read: from the VM's name when not given
   uint16_t mtu = 1500;
-  uint16_t queues = 1;  // pairs
-  bool isolated = false;
+  uint16_t queues = 1;           // pairs
+  std::optional<bool> isolated;  // set once the file was read: a router's clients are, else not
   std::string address;  // IPv4 that the router's DHCP server keeps for it; set as the MAC is
   std::string origin;
 };
@@ -54,6 +55,7 @@ struct NetConfig {
 struct DiskConfig {
   std::filesystem::path path;
   bool readonly = false;
+  std::string origin;  // of its path
 };
 
 // When a VM counts as up: its link is attached and, where given, one of these.
@@ -97,6 +99,13 @@ struct VmConfig {
   std::optional<RouterConfig> router;
   std::chrono::seconds power_button_grace{20};  // before shutdown
   std::string origin;
+  std::map<std::string, std::string> key_origins;  // of the keys that the file has
+
+  // "file:line: key 'name'", for errors; of a key that is not there, the line of the VM.
+  std::string origin_of(const std::string& key) const {
+    const auto found = key_origins.find(key);
+    return found != key_origins.end() ? found->second : origin + ": key '" + key + "'";
+  }
 };
 
 struct Topology {

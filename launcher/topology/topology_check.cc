@@ -1,5 +1,10 @@
 #include "topology/topology_check.h"
 
+#include <pwd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <map>
 #include <regex>
 #include <set>
@@ -11,6 +16,8 @@ namespace launcher {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr uid_t kNoUser = static_cast<uid_t>(-1);
 
 void check_switches(const Topology& topology) {
   std::map<std::string, std::string> seen;
@@ -37,13 +44,17 @@ void check_segments(const Topology& topology, const VmConfig& vm) {
   }
 }
 
+// Host names, which DNS compares without regard to case (RFC 4343).
 void check_names(const Topology& topology) {
   std::map<std::string, std::string> seen;
   for (const VmConfig& vm : topology.vms) {
-    const auto [other, is_new] = seen.try_emplace(vm.name, vm.origin);
+    std::string name = vm.name;
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    const auto [other, is_new] = seen.try_emplace(name, vm.origin);
     if (is_new) continue;
-    throw TopologyError(vm.origin + ": key 'name'", "a VM '" + vm.name + "' is there already (" +
-                                                        other->second + "); give each its own");
+    throw TopologyError(vm.origin_of("name"), "a VM '" + vm.name + "' is there already (" +
+                                                  other->second + "); give each its own");
   }
 }
 
@@ -52,15 +63,16 @@ void check_owners(const Topology& topology) {
   std::map<std::string, std::string> owners;
   for (const VmConfig& vm : topology.vms) {
     std::vector<std::pair<std::string, std::string>> things;
-    for (const std::string& device : vm.devices) things.emplace_back("devices", device);
-    for (const DiskConfig& disk : vm.disks) {
-      if (!disk.readonly) things.emplace_back("disk", disk.path.string());
+    for (const std::string& device : vm.devices) {
+      things.emplace_back(vm.origin_of("devices"), device);
     }
-    for (const auto& [key, thing] : things) {
+    for (const DiskConfig& disk : vm.disks) {
+      if (!disk.readonly) things.emplace_back(disk.origin, disk.path.string());
+    }
+    for (const auto& [origin, thing] : things) {
       const auto [other, is_new] = owners.try_emplace(thing, vm.name);
       if (is_new) continue;
-      throw TopologyError(vm.origin + ": key '" + key + "'",
-                          "'" + thing + "' is given to VM '" + other->second + "' already");
+      throw TopologyError(origin, "'" + thing + "' is given to VM '" + other->second + "' already");
     }
   }
 }
@@ -69,7 +81,7 @@ void check_users(const Topology& topology) {
   std::map<std::string, std::string> users;
   for (const VmConfig& vm : topology.vms) {
     if (vm.user.empty()) continue;
-    const std::string origin = vm.origin + ": key 'user'";
+    const std::string origin = vm.origin_of("user");
     if (vm.user == "root" || vm.user == "0") {
       throw TopologyError(origin, "no VMM runs as root; leave it out for a user of its own");
     }
@@ -81,30 +93,60 @@ void check_users(const Topology& topology) {
   }
 }
 
-void check_vm_exists(const Topology& topology, const std::string& name, const std::string& origin) {
-  if (topology.find(name) == nullptr) throw TopologyError(origin, "there is no VM '" + name + "'");
+// cloud-hypervisor starts no VM with more pairs than CPUs.
+void check_queues(const VmConfig& vm) {
+  if (vm.vmm != VmmKind::cloud_hypervisor) return;
+  for (const NetConfig& net : vm.nets) {
+    if (net.queues <= vm.cpus) continue;
+    throw TopologyError(net.origin + ": key 'queues'",
+                        std::to_string(net.queues) + " pairs are more than the VM has CPUs (" +
+                            std::to_string(vm.cpus) + "), which cloud-hypervisor refuses");
+  }
+}
+
+bool are_beside(const VmConfig& router, const VmConfig& client) {
+  for (const NetConfig& one : router.nets) {
+    for (const NetConfig& other : client.nets) {
+      if (one.segment == other.segment) return true;
+    }
+  }
+  return false;
+}
+
+void check_client(const Topology& topology, const VmConfig& router, const std::string& name,
+                  const std::string& origin) {
+  const VmConfig* client = topology.find(name);
+  if (client == nullptr) throw TopologyError(origin, "there is no VM '" + name + "'");
+  if (client == &router || !are_beside(router, *client)) {
+    throw TopologyError(origin, "VM '" + name + "' is no client of router '" + router.name +
+                                    "'; it needs an interface on a segment of the router's");
+  }
 }
 
 void check_router(const Topology& topology, const VmConfig& vm) {
+  constexpr size_t kMostSegments = 4;  // that the router image serves
   if (!vm.router) return;
+  if (vm.nets.size() > kMostSegments) {
+    throw TopologyError(vm.nets[kMostSegments].origin, "a router serves up to 4 segments");
+  }
   if (vm.initramfs.empty()) {
-    throw TopologyError(vm.origin + ": key 'router'",
+    throw TopologyError(vm.origin_of("router"),
                         "what the router is told travels in its initramfs; it needs one");
   }
   std::set<std::pair<std::string, unsigned>> ports;
   for (const std::string& text : vm.router->forward) {
-    const std::string origin = vm.origin + ": key 'forward'";
+    const std::string origin = vm.origin_of("forward");
     const Forward forward = parse_forward(text, origin);
-    check_vm_exists(topology, forward.vm, origin);
+    check_client(topology, vm, forward.vm, origin);
     if (!ports.emplace(forward.protocol, forward.port).second) {
       throw TopologyError(origin, "'" + text + "': that port is forwarded already");
     }
   }
   for (const std::string& text : vm.router->allow_between) {
-    const std::string origin = vm.origin + ": key 'allow_between'";
+    const std::string origin = vm.origin_of("allow_between");
     const Between between = parse_between(text, origin);
-    check_vm_exists(topology, between.from, origin);
-    check_vm_exists(topology, between.to, origin);
+    check_client(topology, vm, between.from, origin);
+    check_client(topology, vm, between.to, origin);
   }
 }
 
@@ -115,6 +157,33 @@ void check_file(const fs::path& path, const std::string& origin, const std::stri
   }
   if (fs::is_directory(path, error)) {
     throw TopologyError(origin, path.string() + " is a directory, not a " + noun);
+  }
+}
+
+// The account of a user that is given by name or number.
+uid_t find_user(const std::string& user, const std::string& origin) {
+  uid_t id = 0;
+  const char* const last = user.data() + user.size();
+  const auto [end, error] = std::from_chars(user.data(), last, id);
+  if (error == std::errc() && end == last && id != kNoUser) return id;
+  const passwd* account = getpwnam(user.c_str());
+  if (account == nullptr) {
+    throw TopologyError(origin, "there is no user '" + user + "'; leave it out for one of its own");
+  }
+  return account->pw_uid;
+}
+
+void check_accounts(const Topology& topology) {
+  std::map<uid_t, std::string> owners;
+  for (const VmConfig& vm : topology.vms) {
+    if (vm.user.empty()) continue;
+    const std::string origin = vm.origin_of("user");
+    const uid_t id = find_user(vm.user, origin);
+    if (id == 0) throw TopologyError(origin, "'" + vm.user + "' is root, which no VMM runs as");
+    const auto [other, is_new] = owners.try_emplace(id, vm.name);
+    if (is_new) continue;
+    throw TopologyError(origin, "'" + vm.user + "' is the account of VM '" + other->second +
+                                    "' already; two VMs of one user could read each other");
   }
 }
 
@@ -152,10 +221,11 @@ void check_topology(const Topology& topology) {
   check_names(topology);
   for (const VmConfig& vm : topology.vms) {
     if (vm.kernel.empty()) {
-      throw TopologyError(vm.origin + ": key 'kernel'",
+      throw TopologyError(vm.origin_of("kernel"),
                           "is missing; VM '" + vm.name + "' needs one (or [defaults] has it)");
     }
     check_segments(topology, vm);
+    check_queues(vm);
     check_router(topology, vm);
   }
   check_owners(topology);
@@ -164,16 +234,17 @@ void check_topology(const Topology& topology) {
 }
 
 void check_files(const Topology& topology) {
+  check_accounts(topology);
   for (const VmConfig& vm : topology.vms) {
-    check_file(vm.kernel, vm.origin + ": key 'kernel'", "kernel");
+    check_file(vm.kernel, vm.origin_of("kernel"), "kernel");
     if (!vm.initramfs.empty()) {
-      check_file(vm.initramfs, vm.origin + ": key 'initramfs'", "initramfs");
+      check_file(vm.initramfs, vm.origin_of("initramfs"), "initramfs");
     }
     for (const DiskConfig& disk : vm.disks) {
-      check_file(disk.path, vm.origin + ": key 'disk'", "disk");
+      check_file(disk.path, disk.origin, "disk");
     }
     if (vm.router && !vm.router->wireless_networks.empty()) {
-      check_file(vm.router->wireless_networks, vm.origin + ": key 'wireless_networks'", "file");
+      check_file(vm.router->wireless_networks, vm.origin_of("wireless_networks"), "file");
     }
   }
   for (const SwitchConfig& one : topology.switches) {

@@ -10,7 +10,7 @@ namespace {
 
 // Longest that fits a host name's label beside other things made from it (RFC 1123, 2.1).
 bool is_name(const std::string& text) {
-  static const std::regex kName("[A-Za-z0-9][A-Za-z0-9-]{0,30}");
+  static const std::regex kName("[A-Za-z0-9]([A-Za-z0-9-]{0,29}[A-Za-z0-9])?");
   return std::regex_match(text, kName);
 }
 
@@ -29,19 +29,23 @@ void read_restart(TomlTable table, RestartConfig& restart) {
 
 void read_ready(TomlTable table, ReadyConfig& ready) {
   set(ready.address, table.text("address"));
+  if (!ready.address.empty() && !is_ip(ready.address)) {
+    table.fail("address", "'" + ready.address + "' is no IPv4 or IPv6 address");
+  }
   set(ready.console_line, table.text("console_line"));
   if (const auto within = table.duration("within")) {
-    ready.within = std::chrono::duration_cast<std::chrono::seconds>(*within);
+    ready.within = std::chrono::ceil<std::chrono::seconds>(*within);
   }
   if (ready.within.count() == 0) table.fail("within", "must be a second or more");
   table.finish();
 }
 
-RouterConfig read_router(TomlTable table) {
+RouterConfig read_router(TomlTable table, std::map<std::string, std::string>& origins) {
   RouterConfig router;
   set(router.forward, table.texts("forward"));
   set(router.allow_between, table.texts("allow_between"));
   set(router.wireless_networks, table.path("wireless_networks"));
+  table.add_origins(origins);
   table.finish();
   return router;
 }
@@ -64,7 +68,7 @@ NetConfig read_net(TomlTable& table) {
   net.mac = read_mac(table);
   set(net.mtu, table.integer("mtu", kLeastMtu, kMostMtu));
   set(net.queues, table.integer("queues", 1, kMostQueuePairs));
-  set(net.isolated, table.boolean("isolated"));
+  net.isolated = table.boolean("isolated");
   set(net.address, table.text("address"));
   if (!net.address.empty() && !parse_ipv4(net.address)) {
     table.fail("address", "'" + net.address + "' is no IPv4 address");
@@ -78,6 +82,7 @@ DiskConfig read_disk(TomlTable& table) {
   const auto path = table.path("path");
   if (!path) table.fail("path", "is missing; a disk needs one");
   disk.path = *path;
+  disk.origin = table.origin("path");
   set(disk.readonly, table.boolean("readonly"));
   table.finish();
   return disk;
@@ -118,10 +123,11 @@ void read_vm_settings(TomlTable& table, VmConfig& vm) {
     vm.landlock = static_cast<Wanted>(*landlock);
   }
   if (const auto grace = table.duration("power_button_grace")) {
-    vm.power_button_grace = std::chrono::duration_cast<std::chrono::seconds>(*grace);
+    vm.power_button_grace = std::chrono::ceil<std::chrono::seconds>(*grace);
   }
   if (auto restart = table.table("restart")) read_restart(std::move(*restart), vm.restart);
   if (auto ready = table.table("ready")) read_ready(std::move(*ready), vm.ready);
+  table.add_origins(vm.key_origins);
 }
 
 VmConfig read_vm(TomlTable& table, const VmConfig& defaults) {
@@ -130,7 +136,8 @@ VmConfig read_vm(TomlTable& table, const VmConfig& defaults) {
   const auto name = table.text("name");
   if (!name) table.fail("name", "is missing; a VM needs one");
   if (!is_name(*name)) {
-    table.fail("name", "'" + *name + "' is no name; up to 31 letters, digits and '-'");
+    table.fail("name",
+               "'" + *name + "' is no name; up to 31 letters, digits and '-', no '-' at its ends");
   }
   vm.name = *name;
   read_vm_settings(table, vm);
@@ -144,7 +151,8 @@ VmConfig read_vm(TomlTable& table, const VmConfig& defaults) {
     vm.nets.emplace_back();
     vm.nets.back().origin = vm.origin;
   }
-  if (auto router = table.table("router")) vm.router = read_router(std::move(*router));
+  if (auto router = table.table("router"))
+    vm.router = read_router(std::move(*router), vm.key_origins);
   table.finish();
   return vm;
 }

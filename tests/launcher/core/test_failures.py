@@ -38,9 +38,9 @@ class Failure(LauncherCase):
         self.end()
 
     def test_what_the_file_has_wrong_is_told_by_line_and_key(self):
-        self.refused(vm("a").replace('"kernel"', '"nothing"'), "FILE:1: key 'kernel': there is no kernel")
+        self.refused(vm("a").replace('"kernel"', '"nothing"'), "FILE:3: key 'kernel': there is no kernel")
         self.refused(vm("a", more='vmm = "xen"'), "FILE:7: key 'vmm'", "cloud-hypervisor", "qemu")
-        self.refused(vm("a", more='devices = ["0000:7f:1f.7"]'), "FILE:1: key 'devices'",
+        self.refused(vm("a", more='devices = ["0000:7f:1f.7"]'), "FILE:7: key 'devices'",
                      "there is no PCI device 0000:7f:1f.7", "vfio-setup list")
 
     def test_vmm_or_vm_on_the_command_line_that_there_is_none_of(self):
@@ -55,7 +55,7 @@ class Failure(LauncherCase):
     def test_vmm_program_that_is_not_there(self):
         self.fails(vm("router") + vm("bad", more='depends = ["router"]').replace(
                        os.environ["FAKE_VMM"], "/no/such/vmm"),
-                   "lab.toml:8: key 'vmm_program'", "/no/such/vmm", "router: power button pressed",
+                   "lab.toml:11: key 'vmm_program'", "/no/such/vmm", "router: power button pressed",
                    "everything is down")
 
     def test_switch_that_does_not_answer(self):

@@ -54,7 +54,8 @@ TEST(Topology, ShortestUsefulFile) {
   EXPECT_EQ(router.nets.at(0).address, "10.64.0.1");
   const VmConfig& app = topology.vms[1];
   EXPECT_EQ(app.initramfs, "/images/app.initramfs");
-  EXPECT_TRUE(app.nets.at(0).isolated);
+  EXPECT_TRUE(app.nets.at(0).isolated.value());
+  EXPECT_FALSE(router.nets.at(0).isolated.value());
   EXPECT_EQ(topology.switches.at(0).segment, "default");
   EXPECT_TRUE(topology.switches.at(0).start);
 }
@@ -128,18 +129,18 @@ TEST(Topology, ErrorsNameFileLineAndKey) {
       {vm + "memory = \"64\"\n", "net.toml:4: key 'memory'", "no size"},
       {vm + "memory = \"1M\"\n", "net.toml:4: key 'memory'", "16M or more"},
       {vm + "vmm = \"vbox\"\n", "net.toml:4: key 'vmm'", "cloud-hypervisor, qemu"},
-      {vm + "depends = [\"b\"]\n", "net.toml:1: key 'depends'", "no VM 'b'"},
-      {vm + "depends = [\"a\"]\n", "net.toml:1: key 'depends'", "depend on each other: a"},
+      {vm + "depends = [\"b\"]\n", "net.toml:4: key 'depends'", "no VM 'b'"},
+      {vm + "depends = [\"a\"]\n", "net.toml:4: key 'depends'", "depend on each other: a"},
       {vm + "devices = [\"eth0\"]\n", "net.toml:4: key 'devices'", "no PCI address"},
-      {vm + "user = \"root\"\n", "net.toml:1: key 'user'", "no VMM runs as root"},
+      {vm + "user = \"root\"\n", "net.toml:4: key 'user'", "no VMM runs as root"},
       {vm + "[vm.net]\nsegment = \"x\"\n", "net.toml:4: key 'segment'", "there is default"},
       {vm + "[vm.net]\nmac = \"01:00:00:00:00:02\"\n", "net.toml:5: key 'mac'", "station"},
       {vm + "[vm.net]\nmac = \"zz\"\n", "net.toml:5: key 'mac'", "no MAC"},
       {vm + "[vm.ready]\nwithin = \"soon\"\n", "net.toml:5: key 'within'", "no time"},
       {vm + "[[vm.net]]\nmtu = 1279\n", "net.toml:5: key 'mtu'", "from 1280 to 9216"},
       {vm + "[vm.restart]\npolicy = \"maybe\"\n", "net.toml:5: key 'policy'", "on-failure"},
-      {vm + "[vm.router]\n", "net.toml:1: key 'router'", "initramfs"},
-      {vm + vm, "net.toml:4: key 'name'", "is there already (/etc/lab/net.toml:1)"},
+      {vm + "[vm.router]\n", "net.toml:4: key 'router'", "initramfs"},
+      {vm + vm, "net.toml:5: key 'name'", "is there already (/etc/lab/net.toml:1)"},
       {"[[vm]]\nname = \"a\"\n", "net.toml:1: key 'kernel'", "missing"},
       {"[[vm]]\nkernel = \"a\"\n", "net.toml:1: [vm]: key 'name'", "missing"},
       {"[[vm]]\nname = \"A_\"\n", "net.toml:2: key 'name'", "letters"},
@@ -245,13 +246,108 @@ TEST(Identity, RouterServesASegmentByOneInterface) {
               HasSubstr("net.toml:7: router 'r' has an interface on segment 'default' already"));
 }
 
+TEST(Topology, NamesAreHostNames) {
+  EXPECT_THAT(error_of(vm_named("a-")), HasSubstr("no '-' at its ends"));
+  EXPECT_THAT(error_of(vm_named("app") + vm_named("App")),
+              HasSubstr("a VM 'App' is there already"));
+}
+
+TEST(Topology, ReadyAddressIsAnAddress) {
+  for (const std::string text : {"app.local", "10.64.0.1/16", "::g"}) {
+    EXPECT_THAT(error_of(vm_named("a", "[vm.ready]\naddress = \"" + text + "\"\n")),
+                HasSubstr("'" + text + "' is no IPv4 or IPv6 address"));
+  }
+  EXPECT_EQ(error_of(vm_named("a", "[vm.ready]\naddress = \"fe80::1\"\n")), "no error");
+}
+
+TEST(Topology, TimesAreNotRoundedToNothing) {
+  const Topology topology =
+      read(vm_named("a", "power_button_grace = \"500ms\"\n[vm.ready]\nwithin = \"1500ms\"\n"));
+  EXPECT_EQ(topology.vms[0].power_button_grace.count(), 1);
+  EXPECT_EQ(topology.vms[0].ready.within.count(), 2);
+}
+
+TEST(Topology, QueuesAreNotMoreThanCpus) {
+  const std::string net = "[vm.net]\nqueues = 2\n";
+  EXPECT_THAT(error_of(vm_named("a", net)), HasSubstr("2 pairs are more than the VM has CPUs (1)"));
+  EXPECT_EQ(error_of(vm_named("a", "cpus = 2\n" + net)), "no error");
+  EXPECT_EQ(error_of(vm_named("a", "vmm = \"qemu\"\n" + net)), "no error");
+}
+
+TEST(Topology, ARouterIsToldOfItsOwnClientsOnly) {
+  const std::string switches = "[[switch]]\nsegment = \"one\"\n[[switch]]\nsegment = \"two\"\n";
+  const auto with = [&](const std::string& key) {
+    return switches +
+           vm_named("r",
+                    "initramfs = \"r\"\n[vm.router]\n" + key + "[[vm.net]]\nsegment = \"one\"\n") +
+           vm_named("a", "[[vm.net]]\nsegment = \"one\"\n") +
+           vm_named("b", "[[vm.net]]\nsegment = \"two\"\n");
+  };
+  EXPECT_EQ(error_of(with("forward = [\"tcp/22 -> a:22\"]\n")), "no error");
+  EXPECT_THAT(error_of(with("forward = [\"tcp/22 -> b:22\"]\n")),
+              HasSubstr("net.toml:10: key 'forward': VM 'b' is no client of router 'r'"));
+  EXPECT_THAT(error_of(with("allow_between = [\"a -> r\"]\n")), HasSubstr("'r' is no client"));
+}
+
+TEST(Topology, ARouterServesFourSegments) {
+  std::string text, nets;
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    text += "[[switch]]\nsegment = \"" + std::string(name) + "\"\n";
+    nets += "[[vm.net]]\nsegment = \"" + std::string(name) + "\"\n";
+  }
+  EXPECT_THAT(error_of(text + vm_named("r", "initramfs = \"r\"\nrouter = {}\n" + nets)),
+              HasSubstr("a router serves up to 4 segments"));
+}
+
+TEST(Identity, ClientsOfARouterAreIsolatedUnlessTheFileSaysNot) {
+  const std::string client = vm_named("a") + vm_named("b", "[vm.net]\nisolated = false\n");
+  const Topology alone = read(client);
+  EXPECT_FALSE(alone.vms[0].nets[0].isolated.value());
+  const Topology routed = read(client + vm_named("r", "initramfs = \"r\"\nrouter = {}\n"));
+  EXPECT_TRUE(routed.vms[0].nets[0].isolated.value());
+  EXPECT_FALSE(routed.vms[1].nets[0].isolated.value());
+  EXPECT_FALSE(routed.vms[2].nets[0].isolated.value());
+}
+
+TEST(Identity, AddressesThatARouterCannotGive) {
+  const auto with = [](const std::string& router, const std::string& client) {
+    return vm_named("r", "initramfs = \"r\"\nrouter = {}\n[vm.net]\n" + router) +
+           vm_named("a", "[vm.net]\naddress = \"" + client + "\"\n");
+  };
+  EXPECT_EQ(error_of(with("", "10.64.7.7")), "no error");
+  for (const char* address : {"192.168.1.5", "10.64.0.0", "10.64.255.255", "10.65.0.9"}) {
+    EXPECT_THAT(error_of(with("", address)), HasSubstr("have 10.64.0.2 to 10.64.255.254"));
+  }
+  EXPECT_THAT(error_of(with("address = \"10.64.0.9\"\n", "10.64.7.7")),
+              HasSubstr("a router has 10.64.0.1"));
+}
+
+std::string files_error(const std::string& text) {
+  try {
+    check_files(read(text));
+  } catch (const TopologyError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Topology, UsersAreAccountsOfOneVm) {
+  const auto user = [](const char* name) { return "user = \"" + std::string(name) + "\"\n"; };
+  EXPECT_THAT(files_error(vm_named("a", user("nobody-here"))),
+              HasSubstr("net.toml:4: key 'user': there is no user 'nobody-here'"));
+  EXPECT_THAT(files_error(vm_named("a", user("99999999999"))), HasSubstr("there is no user"));
+  EXPECT_THAT(files_error(vm_named("a", user("daemon")) + vm_named("b", user("1"))),
+              HasSubstr("'1' is the account of VM 'a' already"));
+  EXPECT_THAT(files_error(vm_named("a", user("00"))), HasSubstr("'00' is root"));
+}
+
 TEST(Topology, FilesThatAreMissing) {
   const Topology topology = read(vm_named("a"));
   try {
     check_files(topology);
     FAIL();
   } catch (const TopologyError& error) {
-    EXPECT_STREQ(error.what(), "/etc/lab/net.toml:1: key 'kernel': there is no kernel /etc/lab/k");
+    EXPECT_STREQ(error.what(), "/etc/lab/net.toml:3: key 'kernel': there is no kernel /etc/lab/k");
   }
 }
 
