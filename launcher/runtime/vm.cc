@@ -1,11 +1,9 @@
 #include "runtime/vm.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "runtime/error.h"
-#include "vmm/device_names.h"
 
 namespace launcher {
 namespace {
@@ -18,7 +16,6 @@ constexpr seconds kBootWithin{90};
 constexpr std::chrono::milliseconds kEndWithin{500};
 constexpr seconds kAnswerWithin{10};
 constexpr seconds kShutdownWithin{10};
-constexpr seconds kHotplugWithin{90};
 
 }  // namespace
 
@@ -122,7 +119,7 @@ Task<> Vm::explain(std::exception_ptr error) {
   const auto deadline = Clock::now() + kEndWithin;
   bool over = false;
   if (interruption().empty()) over = co_await process_->ended(deadline);
-  if (over) throw LaunchError(process_->end_text());
+  if (over) throw LaunchError("the VMM ended: " + process_->end_text());
   std::rethrow_exception(error);
 }
 
@@ -132,6 +129,11 @@ Task<> Vm::supervise(uint64_t stops) {
     const std::shared_ptr<VmProcess> process = process_;
     const auto is_over = [&] { return is_unwanted() || !process || !process->running(); };
     co_await host_.changes.until(is_over, Clock::now() + kForever);
+    // At once, not when it has the turn: nobody shall take it for one that runs.
+    if (!is_unwanted() && state_ == VmState::running) {
+      const bool again = restarts(config_.restart.policy, process->succeeded());
+      change(again ? VmState::backing_off : VmState::stopping);
+    }
     const auto delay = co_await clear_away(stops);
     if (!delay) co_return;
     // Without the turn: what is asked of it meanwhile is answered.
@@ -256,93 +258,6 @@ Task<> Vm::end_process(bool politely) {
   }
   process->close();
   process_.reset();
-}
-
-void Vm::require_running() const {
-  if (state_ != VmState::running) fail(std::string("is ") + name_of(state_) + ", not running");
-}
-
-Task<std::shared_ptr<Turn>> Vm::take_turn_of_running() {
-  require_running();
-  auto turn = co_await turns_.take();
-  require_running();
-  co_return turn;
-}
-
-std::vector<NetConfig> Vm::nets() const {
-  std::vector<NetConfig> nets = config_.nets;
-  for (const VmPort& port : resources_.ports()) {
-    const auto is_it = [&](const NetConfig& net) {
-      return net.segment == port.config.segment && net.mac == port.config.mac;
-    };
-    if (std::none_of(nets.begin(), nets.end(), is_it)) nets.push_back(port.config);
-  }
-  return nets;
-}
-
-Task<nlohmann::json> Vm::add_net(NetConfig config) {
-  const auto turn = co_await take_turn_of_running();
-  const VmNet net = co_await resources_.add_net(config);
-  std::exception_ptr failure;
-  try {
-    VmProcess::Operation add = [net](Vmm& vmm) { return vmm.add_net(net); };
-    std::function<std::string()> interrupted = [this] { return interruption(); };
-    std::string what = "add-net";
-    co_await process_->run(std::move(what), std::move(add), kHotplugWithin, std::move(interrupted));
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    std::string id = net.id;
-    co_await resources_.remove_net(std::move(id));
-    std::rethrow_exception(failure);
-  }
-  remark(net.id + " added on segment " + config.segment + ", MAC " + net.mac);
-  co_return nlohmann::json{{"id", net.id}, {"mac", net.mac}, {"segment", config.segment}};
-}
-
-Task<nlohmann::json> Vm::add_device(std::string device) {
-  const auto turn = co_await take_turn_of_running();
-  for (const std::string& one : resources_.devices()) {
-    if (one == device) fail("has " + device + " already");
-  }
-  const std::string address = co_await resources_.take_device(std::move(device));
-  const auto id = std::make_shared<std::string>();
-  VmProcess::Operation add = [address, id](Vmm& vmm) -> Task<> {
-    *id = co_await vmm.add_device(address);
-  };
-  std::function<std::string()> interrupted = [this] { return interruption(); };
-  std::string what = "add-device";
-  std::exception_ptr failure;
-  try {
-    co_await process_->run(std::move(what), std::move(add), kHotplugWithin, std::move(interrupted));
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    std::string copy = address;
-    co_await resources_.give_back_device(std::move(copy));
-    std::rethrow_exception(failure);
-  }
-  remark(address + " added as " + *id);
-  co_return nlohmann::json{{"id", *id}, {"address", address}};
-}
-
-Task<> Vm::remove_device(std::string id) {
-  const auto turn = co_await take_turn_of_running();
-  VmProcess::Operation remove = [id](Vmm& vmm) { return vmm.remove(id); };
-  std::function<std::string()> interrupted = [this] { return interruption(); };
-  std::string what = "remove-device";
-  co_await process_->run(std::move(what), std::move(remove), kHotplugWithin,
-                         std::move(interrupted));
-  co_await resources_.remove_net(id);
-  const std::vector<std::string> devices = resources_.devices();
-  for (const std::string& address : devices) {
-    if (device_id(address) != id) continue;
-    std::string copy = address;
-    co_await resources_.give_back_device(std::move(copy));
-  }
-  remark(id + " removed");
 }
 
 }  // namespace launcher

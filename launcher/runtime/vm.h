@@ -78,6 +78,8 @@ class Vm {
   void remark(const std::string& text);
   void require_running() const;
   Task<std::shared_ptr<Turn>> take_turn_of_running();
+  // What the VMM is asked to do to a VM that still runs.
+  Task<> change_hardware(std::string what, VmProcess::Operation operation);
   // Why waiting makes no sense any more; empty: it does.
   std::string interruption() const;
   [[noreturn]] void fail(const std::string& why) const;

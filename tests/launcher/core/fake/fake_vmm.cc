@@ -8,6 +8,7 @@
 //   refuse-boot, hang-boot         answer with an error, or never
 //   no-net                         leave the ports alone
 //   end=N                          end with status N as soon as it booted
+//   end-at-add-net                 end with status 9 when told to add an interface
 //   address=A.B.C.D                answer ARP for it on every port
 #include <arpa/inet.h>
 #include <poll.h>
@@ -52,6 +53,7 @@ class Machine {
     if (line == "boot") return boot();
     if (line == "power-button" && !behaviour_.has("no-power-button")) std::exit(0);
     if (line == "shutdown" && !behaviour_.has("no-shutdown")) std::exit(0);
+    if (line.starts_with("add-net ") && behaviour_.has("end-at-add-net")) std::exit(9);
     if (line.starts_with("add-net ")) attach(line.substr(8));
     if (line.starts_with("remove ") && guests_.size() > ports_.size()) guests_.pop_back();
     return "ok";

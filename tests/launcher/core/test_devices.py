@@ -1,0 +1,90 @@
+"""Devices and interfaces that come and go while a VM runs, and what becomes of them."""
+
+import os
+import signal
+import subprocess
+import unittest
+from pathlib import Path
+
+from lab import wait_for
+from runtime_case import LauncherCase, vm
+
+# One of this host's, whichever: the vfio-setup of these tests does nothing to it.
+ADDRESSES = sorted(path.name for path in Path("/sys/bus/pci/devices").glob("0000:*"))
+VFIO_SETUP = """#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+echo "$*" >>calls
+[ -p hold ] && [ "$1" = bind ] && cat hold >/dev/null
+if [ -e "refuse-$1" ]; then echo "no $1 today" >&2; exit 1; fi
+if [ "$1" = list ]; then
+  echo '{"devices": [{"address": "ADDRESS", "nic": true, "verdict": {"can_be_passed": true}}]}'
+fi
+"""
+SLOW_RESTART = 'restart = { first_delay = "10m", most_delay = "10m" }'
+
+
+@unittest.skipUnless(ADDRESSES, "this host has no PCI device")
+class Devices(LauncherCase):
+    def setUp(self):
+        super().setUp()
+        self.address = ADDRESSES[-1]
+        self.tool = self.lab.path / "vfio-setup"
+        self.tool.write_text(VFIO_SETUP.replace("ADDRESS", self.address))
+        self.tool.chmod(0o755)
+
+    def up(self, text):
+        self.lab.up(text, "--vfio-setup", self.tool)
+
+    def calls(self, word):
+        """How often vfio-setup was called for that."""
+        path = self.lab.path / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return sum(line.startswith(f"{word} {self.address}") for line in lines)
+
+    def begin(self, *words):
+        process = subprocess.Popen([self.lab.program, *words, "--state-dir", str(self.lab.state)],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=self.lab.environment)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_added_and_removed(self):
+        self.up(vm("a"))
+        self.lab.run("add-device", "a", self.address)
+        self.assertEqual(self.lab.vm("a")["devices"], [self.address])
+        self.lab.run("stop", "a")
+        self.assertEqual((self.calls("bind"), self.calls("restore")), (1, 1))
+        self.end()
+
+    def test_vm_that_ends_while_a_device_is_bound_for_it(self):
+        self.up(vm("a", more=SLOW_RESTART))
+        hold = self.lab.path / "hold"
+        os.mkfifo(hold)
+        adding = self.begin("add-device", "a", self.address)
+        wait_for(lambda: self.calls("bind"), "the device is bound")
+        os.kill(self.lab.vm("a")["pid"], signal.SIGKILL)
+        self.lab.wait_state("a", "backing-off")
+        self.assertIn("a: is backing-off, not running",
+                      self.lab.run("add-net", "a", check=False).stderr)
+        hold.write_text("go on\n")
+        _, error = adding.communicate(timeout=60)
+        self.assertEqual(adding.returncode, 1)
+        self.assertIn("a: is backing-off, not running", error)
+        self.assertEqual(self.calls("restore"), 1)
+        self.lab.wait_line("a: is started again in")
+        self.assertEqual(self.lab.vm("a")["devices"], [])
+        self.end()
+
+    def test_vmm_that_ends_over_an_interface(self):
+        self.up(vm("a", "end-at-add-net", SLOW_RESTART))
+        refused = self.lab.run("add-net", "a", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("the VMM ended: exit status 9", refused.stderr)
+        self.lab.wait_line("a: is started again in")
+        self.assertEqual(self.lab.switch_ports(), {})
+        self.end()
+
+
+if __name__ == "__main__":
+    unittest.main()
