@@ -43,6 +43,9 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
+// Descriptors from here on are none that a child is to have.
+constexpr int kAbove = 1000;
+
 [[noreturn]] void give_up(const Plan& plan, const char* step) {
   Failure failure{errno, {}};
   std::strncpy(failure.step, step, sizeof failure.step - 1);
@@ -76,7 +79,6 @@ void set_user(const Plan& plan) {
 // Moves descriptors to their numbers. Sources are above all targets by then: nothing is overwritten
 // before it was copied.
 void set_descriptors(const Plan& plan) {
-  constexpr int kAbove = 1000;
   const ChildOptions& options = *plan.options;
   const auto from = [&](int fd) { return fcntl(fd < 0 ? plan.null : fd, F_DUPFD_CLOEXEC, kAbove); };
   const int input = from(options.input), output = from(options.output), error = from(options.error);
@@ -92,6 +94,16 @@ void set_descriptors(const Plan& plan) {
   }
 }
 
+// `program` was found by the launcher, whose directories (a checkout below /root) the user may have
+// no way through. Root's descriptor stands for that way; the file itself must let the user run it.
+[[noreturn]] void execute(const Plan& plan, int program) {
+  execve(plan.arguments[0], plan.arguments.data(), plan.environment.data());
+  if (errno == EACCES && program >= 0) {
+    execveat(program, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
+  }
+  give_up(plan, "exec");
+}
+
 [[noreturn]] void become_child(const Plan& plan) {
   sigset_t none;
   sigemptyset(&none);
@@ -101,13 +113,14 @@ void set_descriptors(const Plan& plan) {
   umask(0077);
   set_limits(plan);
   if (chdir(plan.options->directory.c_str()) != 0) give_up(plan, "chdir");
+  const int found = open(plan.arguments[0], O_PATH | O_CLOEXEC);
+  const int program = fcntl(found, F_DUPFD_CLOEXEC, kAbove);
   set_user(plan);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(plan, "PR_SET_PDEATHSIG");
   if (getppid() != plan.parent) _exit(127);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(plan, "PR_SET_NO_NEW_PRIVS");
   set_descriptors(plan);
-  execve(plan.arguments[0], plan.arguments.data(), plan.environment.data());
-  give_up(plan, "exec");
+  execute(plan, program);
 }
 
 [[noreturn]] void fail(const ChildOptions& options, const std::string& step, int error) {

@@ -37,9 +37,11 @@ json clients_json(const Topology& topology, const VmConfig& router) {
     // One name has one address: that of the first interface beside the router.
     bool named = false;
     for (const NetConfig& net : vm.nets) {
-      if (vm.name == router.name || named || !serves(router, net)) continue;
-      clients.push_back({{"name", vm.name}, {"mac", net.mac}, {"address", net.address}});
+      if (vm.name == router.name || !serves(router, net)) continue;
+      json client = {{"mac", net.mac}, {"address", net.address}};
+      if (!named) client["name"] = vm.name;
       named = true;
+      clients.push_back(std::move(client));
     }
   }
   return clients;

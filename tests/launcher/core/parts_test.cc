@@ -143,6 +143,20 @@ TEST_F(Parts, ChildDiesWithItsLauncher) {
   run_until(is_gone);
 }
 
+TEST_F(Parts, ChildRunsAProgramThatItsUserHasNoWayTo) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  fs::copy("/bin/true", directory_ / "program");  // the directory is root's, of mode 0700
+  ChildOptions options = shell("");
+  options.arguments = {directory_ / "program"};
+  options.user = Credentials{64'000, 64'000, {}};
+  options.directory = "/";
+  ChildProcess child(loop_, options);
+  run_until([&] { return !child.running(); });
+  EXPECT_EQ(child.status(), 0);
+  chmod((directory_ / "program").c_str(), 0700);
+  EXPECT_THROW(ChildProcess(loop_, options), LaunchError);
+}
+
 TEST_F(Parts, ChildBecomesItsUser) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   const fs::path file = directory_ / "output";
@@ -269,6 +283,7 @@ allow_between = ["app -> db"]
 [[vm]]
 name = "app"
 kernel = "k"
+net = [{}, {}]
 [[vm]]
 name = "db"
 kernel = "k"
@@ -282,10 +297,14 @@ net = []
   const nlohmann::json told = router_json(topology, router);
   EXPECT_EQ(told["segments"][0]["network"], "10.64.0.0/16");
   EXPECT_EQ(told["segments"][0]["mac"], topology.vms[0].nets[0].mac);
-  ASSERT_EQ(told["clients"].size(), 2u);
+  ASSERT_EQ(told["clients"].size(), 3u);
   EXPECT_EQ(told["clients"][0]["name"], "app");
   EXPECT_EQ(told["clients"][0]["mac"], topology.vms[1].nets[0].mac);
   EXPECT_EQ(told["clients"][0]["address"], topology.vms[1].nets[0].address);
+  EXPECT_FALSE(told["clients"][1].contains("name"));  // a name has one address
+  EXPECT_EQ(told["clients"][1]["mac"], topology.vms[1].nets[1].mac);
+  EXPECT_EQ(told["clients"][1]["address"], topology.vms[1].nets[1].address);
+  EXPECT_EQ(told["clients"][2]["name"], "db");
   EXPECT_EQ(told["forward"][0], "tcp/8022 -> app:22");
   EXPECT_EQ(told["allow_between"][0], "app -> db");
 }
