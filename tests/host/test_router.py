@@ -49,6 +49,19 @@ class Router(unittest.TestCase):
     def client(self, name):
         return self.segment.client(MACS.get(name, name))
 
+    # Drivers
+
+    def test_the_kernel_gets_the_modules_that_it_asks_for(self):
+        self.assertNotIn("macsec", self.router.run("lsmod"))
+        self.router.run("ip link add link clients0 name secure type macsec && ip link del secure")
+        self.assertIn("macsec", self.router.run("lsmod"))
+
+    def test_realteks_card_has_what_it_does_not_work_without(self):
+        line = self.router.run("grep '/r8169.ko[^ ]*:' /lib/modules/*/modules.dep")
+        self.assertIn("/realtek.ko", line.partition(":")[2])
+        self.router.run("/usr/lib/guest/load_modules r8169")
+        self.assertIn("realtek", self.router.run("lsmod"))
+
     # Names
 
     def test_a_client_without_a_name_has_its_address_and_no_name(self):

@@ -51,12 +51,20 @@ class Modules:
         if name not in self._files:
             raise ModuleError(f"{self._base} has no module {name}")
         if name not in self._chosen:
-            order = []
-            for other in self._strings(name, "depends"):
-                for needed in filter(None, other.split(",")):
-                    order += self._choose(needed.replace("-", "_"))
-            self._chosen[name] = list(dict.fromkeys(order))
+            self._chosen[name] = []  # two may wish for each other
+            order = [each for needed in self._needs(name) for each in self._choose(needed)]
+            self._chosen[name] = [each for each in dict.fromkeys(order) if each != name]
         return [*self._chosen[name], name]
+
+    def _needs(self, name):
+        """What it is linked to, and what it wishes to be there first (softdep: "pre: A B post: C"):
+        r8169 gives up without realtek. Wishes may be for what this kernel has not, or has by alias."""
+        for text in self._strings(name, "depends"):
+            yield from (word.replace("-", "_") for word in text.split(",") if word)
+        for text in self._strings(name, "softdep"):
+            wishes = text.partition("pre:")[2].partition("post:")[0].split()
+            yield from (word.replace("-", "_") for word in wishes
+                        if word.replace("-", "_") in self._files)
 
     def _strings(self, name, key):
         if name not in self._info:

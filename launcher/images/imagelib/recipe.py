@@ -41,7 +41,7 @@ WIRELESS_PACKAGES = (
 WIRELESS_FILES = (
     "usr/sbin/wpa_supplicant", "usr/sbin/wpa_cli", "usr/sbin/iw", "usr/lib/firmware/regulatory.db*")
 WIRELESS_DRIVERS = ("drivers/net/wireless/", "mac80211_hwsim")
-# Ciphers of WPA, which mac80211 asks modprobe for: that of busybox loads no compressed ones.
+# Ciphers of WPA, which mac80211 asks for by name: no driver depends on them.
 WIRELESS_MODULES = ("ccm", "ctr", "cmac", "gcm", "ghash_generic")
 # Taken where apt knows them: most are in an archive area that many machines do not use.
 WIRELESS_FIRMWARE = (

@@ -78,8 +78,9 @@ class TreeTest(Directory):
 
 
 class ModulesTest(Directory):
-    def module(self, path, depends="", aliases=()):
+    def module(self, path, depends="", aliases=(), softdep=""):
         info = b"\0depends=" + depends.encode()
+        info += b"\0softdep=" + softdep.encode() if softdep else b""
         info += b"".join(b"\0alias=" + alias.encode() for alias in aliases) + b"\0"
         self.put(f"lib/modules/6/kernel/{path}.ko", b"\x7fELF" + info)
 
@@ -103,6 +104,16 @@ class ModulesTest(Directory):
                       dep)
         self.assertEqual(self.content("modules.alias"), b"alias pci:v1 card\n")
         self.assertTrue(lzma.decompress(self.content("kernel/lib/help.ko.xz")).startswith(b"\x7fELF"))
+
+    def test_what_a_module_wishes_for_comes_first(self):
+        self.module("drivers/picky", "", softdep="pre: phy-help nonesuch post: card")
+        self.module("lib/phy-help", "", softdep="pre: picky")
+        modules = Modules(self.root)
+        modules.choose("picky")
+        modules.add_to(self.tree)
+        dep = self.content("modules.dep").decode().splitlines()
+        self.assertIn("kernel/drivers/picky.ko.xz: kernel/lib/phy-help.ko.xz", dep)
+        self.assertNotIn("card", self.content("modules.dep").decode())
 
     def test_what_is_loaded_at_boot_is_not_compressed(self):
         self.modules.choose_plain("bus", "ext4")
