@@ -67,6 +67,11 @@ void print_status(const json& status) {
                reason.empty() ? "-" : reason});
   }
   table.print(std::cout);
+  for (const json& one : status.value("switches", json::array())) {
+    if (one.value("state", "") != "away") continue;
+    std::cout << "warning: the switch of segment " << one.at("segment").get<std::string>()
+              << " is away; its ports are added again when it is back\n";
+  }
   for (const json& warning : status.value("warnings", json::array())) {
     std::cout << "warning: " << warning.get<std::string>() << "\n";
   }

@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -14,6 +17,20 @@
 #include "runtime/file_descriptor.h"
 
 namespace launcher {
+namespace {
+
+// On that very socket, whatever its name leads to now.
+bool nobody_listens(int file) {
+  const FileDescriptor client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", file);
+  return client &&
+         connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+         errno == ECONNREFUSED;
+}
+
+}  // namespace
 
 bool may_access(const std::optional<Credentials>& user, const std::filesystem::path& path,
                 int mode) {
@@ -51,6 +68,18 @@ void give_socket(const std::filesystem::path& path, uid_t maker, const Credentia
     throw LaunchError(path.string() + ": cannot be given to user " + std::to_string(user.uid) +
                       ": " + std::strerror(errno));
   }
+}
+
+void remove_stale_socket(const std::filesystem::path& path, uid_t maker, const Credentials& user) {
+  const FileDescriptor directory(
+      open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return;
+  const std::string name = path.filename().string();
+  const FileDescriptor file(openat(directory.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat facts {};
+  if (!file || fstat(file.get(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) return;
+  if (facts.st_uid != maker && facts.st_uid != user.uid) return;
+  if (nobody_listens(file.get())) unlinkat(directory.get(), name.c_str(), 0);
 }
 
 }  // namespace launcher

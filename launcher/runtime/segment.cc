@@ -24,24 +24,7 @@ using nlohmann::json;
 constexpr std::chrono::seconds kStartWithin{60};
 constexpr std::chrono::seconds kStopWithin{30};
 constexpr std::chrono::seconds kRestartPause{1};
-
-json ask(const fs::path& socket, const std::string& method, const json& params) {
-  return client::RpcClient(socket).call(method, params);
-}
-
-json add_params(const PortWish& wish, const std::string& name) {
-  const uid_t uid = wish.user ? wish.user->uid : geteuid();
-  // cloud-hypervisor passes an MTU on to its guest where the port offers one, and only there.
-  json params = {{"name", name},
-                 {"transient", true},
-                 {"mtu", wish.mtu},
-                 {"isolated", wish.isolated},
-                 {"queues", wish.queues},
-                 {"socket_mode", "0600"},
-                 {"allow_uid", json::array({uid})}};
-  if (!wish.mac.empty()) params["static_macs"] = json::array({wish.mac});
-  return params;
-}
+constexpr std::chrono::milliseconds kAskAgain{100};
 
 }  // namespace
 
@@ -50,7 +33,8 @@ Segment::Segment(Background& background, Progress& progress, Changes& changes,
     : background_(background),
       progress_(progress),
       changes_(changes),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      watch_(changes.loop(), [this] { on_end(); }) {}
 
 Segment::~Segment() = default;
 
@@ -62,6 +46,11 @@ fs::path Segment::control_socket() const {
 std::optional<pid_t> Segment::pid() const {
   if (!process_ || !process_->running()) return std::nullopt;
   return process_->pid();
+}
+
+const char* Segment::state() const {
+  if (!started_) return "stopped";
+  return recovering_ ? "away" : "running";
 }
 
 Task<json> Segment::call(std::string method, json params) {
@@ -100,6 +89,7 @@ Task<> Segment::start() {
   } else {
     json none = json::object();
     co_await call("status", std::move(none));
+    watch_.connect(control_socket());
     progress_.say("switch " + name(), "runs already, " + control_socket().string());
   }
   started_ = true;
@@ -150,20 +140,15 @@ void Segment::on_end() {
   changes_.notify();
   if (!started_ || recovering_) return;
   recovering_ = true;
-  auto recovery = recover();
+  auto recovery = options_.config.start ? recover() : recover_other();
   boost::asio::co_spawn(changes_.loop(), std::move(recovery),
                         [this, alive = std::weak_ptr(alive_)](const std::exception_ptr& error) {
-                          if (!alive.expired()) recovering_ = false;
+                          if (!alive.expired()) {
+                            recovering_ = false;
+                            changes_.notify();
+                          }
                           if (error) std::rethrow_exception(error);
                         });
-}
-
-// They belong to VMs' users, so that the switch itself can neither look at them nor replace them.
-void Segment::remove_stale_sockets() const {
-  std::error_code error;
-  for (const auto& [port, wish] : ports_) {
-    fs::remove(options_.directory / (port_name(port) + ".sock"), error);
-  }
 }
 
 Task<> Segment::recover() {
@@ -176,16 +161,11 @@ Task<> Segment::recover() {
       co_await changes_.until([this] { return !started_; }, resume);
       if (!started_) co_return;
     }
-    remove_stale_sockets();
     std::string problem;
     try {
       co_await launch();
-      const auto ports = ports_;
-      for (const auto& [port, wish] : ports) {
-        PortWish again = wish;
-        co_await make_port(std::move(again));
-      }
-      progress_.say("switch " + name(), "running again, ports: " + std::to_string(ports.size()));
+      co_await restore_ports();
+      progress_.say("switch " + name(), "running again, ports: " + std::to_string(ports_.size()));
     } catch (const std::exception& error) {
       problem = error.what();
     }
@@ -194,6 +174,41 @@ Task<> Segment::recover() {
     process_->signal(SIGKILL);
     const auto ended = [this] { return !process_->running(); };
     co_await changes_.until(ended, Clock::now() + kStopWithin);
+  }
+}
+
+// Somebody else starts it again, sooner or later.
+Task<> Segment::recover_other() {
+  progress_.warn(
+      "switch " + name(),
+      control_socket().string() + ": has gone away; its ports are added again when it is back");
+  std::string told;
+  while (started_) {
+    std::string problem;
+    try {
+      if (!watch_.connected()) watch_.connect(control_socket());
+      co_await restore_ports();
+    } catch (const std::exception& error) {
+      problem = error.what();
+    }
+    if (problem.empty() && watch_.connected()) {
+      progress_.say("switch " + name(), "is back, ports: " + std::to_string(ports_.size()));
+      co_return;
+    }
+    // Until it listens, there is nothing to tell.
+    if (watch_.connected() && problem != told) progress_.warn("switch " + name(), problem);
+    told = problem;
+    const auto is_over = [this] { return !started_; };
+    co_await changes_.until(is_over, Clock::now() + kAskAgain);
+  }
+}
+
+Task<> Segment::restore_ports() {
+  const auto ports = ports_;
+  for (const auto& [port, wish] : ports) {
+    if (!ports_.contains(port)) continue;
+    PortWish again = wish;
+    co_await make_port(std::move(again), true);
   }
 }
 
@@ -223,7 +238,7 @@ Task<fs::path> Segment::add_port(PortWish wish) {
   fs::path socket;
   try {
     PortWish copy = wish;
-    socket = co_await make_port(std::move(copy));
+    socket = co_await make_port(std::move(copy), false);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -234,19 +249,10 @@ Task<fs::path> Segment::add_port(PortWish wish) {
   co_return socket;
 }
 
-Task<fs::path> Segment::make_port(PortWish wish) {
-  const std::string name = port_name(wish.name);
-  const auto request = [socket = control_socket(), wish, name] {
-    const json list = ask(socket, "port.list", json::object());
-    for (const json& port : list.at("ports")) {
-      // What a launcher that was killed has left.
-      if (port.at("name") == name && port.value("origin", "") == "transient") {
-        ask(socket, "port.remove", {{"name", name}, {"force", true}});
-      }
-    }
-    return ask(socket, "port.add", add_params(wish, name));
-  };
-  const json port = co_await background_.run(request);
+Task<fs::path> Segment::make_port(PortWish wish, bool keeps) {
+  const PortRequest request{control_socket(), switch_user(), port_name(wish.name), wish, keeps};
+  const auto ask_for_it = [request] { return launcher::make_port(request); };
+  const json port = co_await background_.run(ask_for_it);
   const fs::path socket = port.at("socket").get<std::string>();
   if (wish.user) give(socket, wish);
   co_return socket;

@@ -4,7 +4,8 @@
 // a directory of the topology; each port's socket is then given to the VM's user, mode 0600, and
 // the switch lets nobody else in. It is started again when it dies, with all its ports, so that
 // VMMs find their sockets within their own patience. Ports are transient: the switch forgets them
-// when it ends. A port that a killed launcher left on a running switch is replaced.
+// when it ends. One that others run is watched, and has its ports added again when somebody else
+// has started it again. A port that a killed launcher left on a running switch is replaced.
 //
 // Switches serve hostile guests, and root does what they answer only as far as it must: a socket is
 // given away when it has the port's name and belongs to the switch's user.
@@ -24,18 +25,11 @@
 #include "runtime/child_process.h"
 #include "runtime/log_file.h"
 #include "runtime/progress.h"
+#include "runtime/switch_requests.h"
+#include "runtime/switch_watch.h"
 #include "topology/topology.h"
 
 namespace launcher {
-
-struct PortWish {
-  std::string name;
-  bool isolated = false;
-  uint16_t mtu = 1500;              // of the guest: it is told, and held to it
-  uint16_t queues = 1;              // pairs that the guest may have
-  MacText mac;                      // that lives there and nowhere else; empty: none
-  std::optional<Credentials> user;  // whose VMM connects; none: the launcher's own
-};
 
 struct SegmentOptions {
   SwitchConfig config;
@@ -54,6 +48,8 @@ class Segment {
   Task<> start();
   Task<> stop();
   bool started() const { return started_; }
+  // "stopped", "running"; "away": it ended, and has its ports again when it is back.
+  const char* state() const;
   const std::string& name() const { return options_.config.segment; }
   std::optional<pid_t> pid() const;
 
@@ -68,11 +64,12 @@ class Segment {
 
  private:
   Task<nlohmann::json> call(std::string method, nlohmann::json params);
-  Task<std::filesystem::path> make_port(PortWish wish);
+  Task<std::filesystem::path> make_port(PortWish wish, bool keeps);
   Task<> launch();
   Task<> await_ready(int ready);
   Task<> recover();
-  void remove_stale_sockets() const;
+  Task<> recover_other();
+  Task<> restore_ports();
   std::vector<std::string> arguments() const;
   void on_end();
   std::filesystem::path control_socket() const;
@@ -84,6 +81,7 @@ class Segment {
   Changes& changes_;
   SegmentOptions options_;
   std::unique_ptr<ChildProcess> process_;
+  SwitchWatch watch_;  // of one that is not ours
   std::map<std::string, PortWish> ports_;
   Clock::time_point launched_;
   bool started_ = false;

@@ -274,6 +274,7 @@ json Supervisor::status() const {
     const auto pid = segment->pid();
     switches.push_back({{"segment", name},
                         {"running", segment->started()},
+                        {"state", segment->state()},
                         {"pid", pid ? json(*pid) : json(nullptr)}});
   }
   return {{"topology", topology_.name},

@@ -117,8 +117,8 @@ class Lab:
         return wait_for(lambda: self.vm(name)["state"] == state and self.vm(name),
                         lambda: f"{name} is {state}: {self.vm(name)}\n{self.said()}")
 
-    def switch_ports(self, segment="default"):
-        socket = self.state / "switch" / segment / "control.sock"
+    def switch_ports(self, segment="default", control=None):
+        socket = control or self.state / "switch" / segment / "control.sock"
         result = subprocess.run([os.environ["SWITCHCTL"], "--socket", str(socket), "--json",
                                  "port", "list"], capture_output=True, text=True, check=True,
                                 timeout=SECONDS)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -53,14 +54,16 @@ class LauncherCase(unittest.TestCase):
             self.assertIn(word.replace("FILE", str(path)), result.stderr)
         self.assertEqual(self.lab.left_over(), [])
 
-    def start_switch(self, *words):
+    def start_switch(self, *words, control=None):
         """A switch that is none of the launcher's, at switch.sock of the lab."""
-        control = self.lab.path / "switch.sock"
+        control = control or self.lab.path / "switch.sock"
         switch = subprocess.Popen(
             [os.environ["SWITCHD"], "--control-socket", str(control), "--state-file",
              str(self.lab.path / "ports.json"), *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(switch.wait)
         self.addCleanup(switch.kill)
-        wait_for(control.exists, "switch listens")
+        # The file may be one that a switch which was killed has left.
+        with socket.socket(socket.AF_UNIX) as client:
+            wait_for(lambda: client.connect_ex(str(control)) == 0, "switch listens")
         return switch
