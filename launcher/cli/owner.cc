@@ -12,6 +12,7 @@
 #include "cli/readiness.h"
 #include "runtime/control_server.h"
 #include "runtime/supervisor.h"
+#include "runtime/vm_locks.h"
 #include "topology/topology_check.h"
 #include "topology/topology_file.h"
 
@@ -45,11 +46,13 @@ void prepare_process() {
 
 class Owner {
  public:
-  Owner(const Options& options, const Topology& topology, std::filesystem::path directory,
-        const FindDriver& find_driver)
+  // `vms` are those that it may run.
+  Owner(const Options& options, const Topology& topology, const std::vector<std::string>& vms,
+        std::filesystem::path directory, const FindDriver& find_driver)
       : options_(options),
         progress_(std::cout),
         state_(std::move(directory), topology.file.string()),
+        locks_(topology.file, vms, state_.path()),
         signals_(loop_, SIGINT, SIGTERM, SIGHUP),
         supervisor_(loop_, topology, state_, progress_,
                     {options.switchd, options.vfio_setup, record_directory(), warnings(topology),
@@ -121,6 +124,7 @@ class Owner {
   const Options& options_;
   Progress progress_;
   StateDirectory state_;
+  VmLocks locks_;
   asio::io_context loop_{1};
   asio::signal_set signals_;
   Supervisor supervisor_;
@@ -139,7 +143,9 @@ int up_command(const Options& options, const FindDriver& find_driver) {
   check_socket_paths(topology, directory);
   print_warnings(topology, std::cout);
   const std::vector<std::string> names(options.words.begin() + 1, options.words.end());
-  return Owner(options, topology, directory, find_driver).run(names, false);
+  std::vector<std::string> all;
+  for (const VmConfig& vm : topology.vms) all.push_back(vm.name);
+  return Owner(options, topology, all, directory, find_driver).run(names, false);
 }
 
 int run_command(const Options& options, const FindDriver& find_driver) {
@@ -160,7 +166,7 @@ int run_command(const Options& options, const FindDriver& find_driver) {
                              : std::filesystem::absolute(options.state_dir);
   check_socket_paths(topology, directory);
   print_warnings(topology, std::cout);
-  return Owner(options, topology, directory, find_driver).run({name}, true);
+  return Owner(options, topology, {name}, directory, find_driver).run({name}, true);
 }
 
 }  // namespace launcher

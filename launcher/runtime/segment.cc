@@ -25,6 +25,7 @@ constexpr std::chrono::seconds kStartWithin{60};
 constexpr std::chrono::seconds kStopWithin{30};
 constexpr std::chrono::seconds kRestartPause{1};
 constexpr std::chrono::milliseconds kAskAgain{100};
+constexpr std::chrono::seconds kVmmGoneWithin{5};
 
 }  // namespace
 
@@ -252,7 +253,17 @@ Task<fs::path> Segment::add_port(PortWish wish) {
 Task<fs::path> Segment::make_port(PortWish wish, bool keeps) {
   const PortRequest request{control_socket(), switch_user(), port_name(wish.name), wish, keeps};
   const auto ask_for_it = [request] { return launcher::make_port(request); };
-  const json port = co_await background_.run(ask_for_it);
+  const auto deadline = Clock::now() + kVmmGoneWithin;
+  json port;
+  while (port.is_null()) {
+    try {
+      port = co_await background_.run(ask_for_it);
+    } catch (const PortInUse&) {
+      // A VMM whose launcher was killed is about to end.
+      if (Clock::now() >= deadline) throw;
+    }
+    if (port.is_null()) co_await changes_.wait(Clock::now() + kAskAgain);
+  }
   const fs::path socket = port.at("socket").get<std::string>();
   if (wish.user) give(socket, wish);
   co_return socket;

@@ -1,7 +1,6 @@
 #include "runtime/state_directory.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,19 +32,6 @@ void make(const fs::path& path, mode_t mode) {
   if (chmod(path.c_str(), mode) != 0) fail(path);  // whatever the umask says
 }
 
-bool same_file(int fd, const fs::path& path) {
-  struct stat open_one {
-  }, named{};
-  return fstat(fd, &open_one) == 0 && stat(path.c_str(), &named) == 0 &&
-         open_one.st_ino == named.st_ino && open_one.st_dev == named.st_dev;
-}
-
-std::string holder(int fd) {
-  char text[512];
-  const ssize_t length = pread(fd, text, sizeof text, 0);
-  return length > 0 ? std::string(text, static_cast<size_t>(length)) : "another launcher";
-}
-
 }  // namespace
 
 fs::path launcher_directory() {
@@ -66,12 +52,27 @@ fs::path record_directory() {
   return fs::path(environment("HOME")) / ".local/state/launcher";
 }
 
+fs::path lock_directory() {
+  // Without a place of its own an ordinary user gives --state-dir.
+  const bool has_own = geteuid() == 0 || !environment("XDG_RUNTIME_DIR").empty();
+  const fs::path parent =
+      has_own ? launcher_directory() : fs::path("/tmp/launcher-" + std::to_string(geteuid()));
+  std::error_code error;
+  fs::create_directories(parent.parent_path(), error);
+  make(parent, has_own ? kPassThrough : 0700);
+  make(parent / ".locks", 0700);
+  return parent / ".locks";
+}
+
 StateDirectory::StateDirectory(fs::path path, const std::string& topology_file)
     : path_(std::move(path)) {
   std::error_code error;
   fs::create_directories(path_.parent_path(), error);
   make(path_, kPassThrough);
-  take_lock(topology_file);
+  lock_.emplace(path_ / "lock",
+                "launcher with process id " + std::to_string(getpid()) + " (" + topology_file + ")",
+                path_.string() + ": this topology",
+                "use launcher start, stop and down, or end that one first");
   clear(true);
   for (const char* name : {"vm", "switch"}) make(path_ / name, kPassThrough);
   for (const char* name : {"console", "log"}) make(path_ / name, 0700);
@@ -80,26 +81,8 @@ StateDirectory::StateDirectory(fs::path path, const std::string& topology_file)
 StateDirectory::~StateDirectory() {
   clear(!keeps_logs_);
   std::error_code error;
-  fs::remove(path_ / "lock", error);
+  lock_.reset();
   fs::remove(path_, error);  // not when logs are kept, or devices could not be given back
-}
-
-void StateDirectory::take_lock(const std::string& topology_file) {
-  const fs::path path = path_ / "lock";
-  // One that goes removes its lock: what we opened may not be what the next one opens.
-  do {
-    lock_ = FileDescriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock_) fail(path);
-    if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-      throw OwnedError(path_.string() + ": this topology is run by " + holder(lock_.get()) +
-                       "; use launcher start, stop and down, or end that one first");
-    }
-  } while (!same_file(lock_.get(), path));
-  const std::string text =
-      "launcher with process id " + std::to_string(getpid()) + " (" + topology_file + ")";
-  if (ftruncate(lock_.get(), 0) != 0 || pwrite(lock_.get(), text.data(), text.size(), 0) < 0) {
-    fail(path);
-  }
 }
 
 void StateDirectory::clear(bool all) const {

@@ -19,20 +19,17 @@
 #include <string>
 
 #include "runtime/child_process.h"
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
+#include "runtime/lock_file.h"
 
 namespace launcher {
-
-class OwnedError : public LaunchError {
- public:
-  using LaunchError::LaunchError;
-};
 
 // Where all topologies of this user are.
 std::filesystem::path launcher_directory();
 // Where what outlives a launcher is: /var/lib/launcher, or XDG_STATE_HOME's.
 std::filesystem::path record_directory();
+
+// Of this user's launchers; made when it is not there.
+std::filesystem::path lock_directory();
 
 // Of a directory through which VMs' users pass to their own: they see no other.
 inline constexpr mode_t kPassThrough = 0711;
@@ -61,11 +58,10 @@ class StateDirectory {
                            const std::optional<Credentials>& owner);
 
  private:
-  void take_lock(const std::string& topology_file);
   void clear(bool all) const;
 
   std::filesystem::path path_;
-  FileDescriptor lock_;
+  std::optional<LockFile> lock_;
   bool keeps_logs_ = false;
 };
 

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
+
 #include "client/rpc_client.h"
 #include "runtime/accounts.h"
 
@@ -30,6 +33,15 @@ json find_port(const PortRequest& request) {
   return nullptr;
 }
 
+void refuse_if_in_use(const json& port, const PortRequest& request) {
+  const auto pid = port.find("vmm_pid");
+  if (pid == port.end() || !pid->is_number_integer()) return;
+  if (kill(pid->get<pid_t>(), 0) != 0 && errno == ESRCH) return;
+  throw PortInUse("port " + request.name + " of the switch at " + request.control_socket.string() +
+                  " is in use by a VMM, process id " + pid->dump() +
+                  ": another launcher runs that VM; end it first");
+}
+
 }  // namespace
 
 json ask(const std::filesystem::path& control_socket, const std::string& method,
@@ -41,6 +53,7 @@ json make_port(const PortRequest& request) {
   const json found = find_port(request);
   if (request.keeps && !found.is_null()) return found;
   if (!found.is_null()) {
+    refuse_if_in_use(found, request);
     ask(request.control_socket, "port.remove", {{"name", request.name}, {"force", true}});
   }
   if (request.wish.user) {

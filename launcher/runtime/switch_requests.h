@@ -10,6 +10,7 @@
 #include <string>
 
 #include "runtime/child_process.h"
+#include "runtime/error.h"
 #include "topology/topology.h"
 
 namespace launcher {
@@ -21,6 +22,12 @@ struct PortWish {
   uint16_t queues = 1;              // pairs that the guest may have
   MacText mac;                      // that lives there and nowhere else; empty: none
   std::optional<Credentials> user;  // whose VMM connects; none: the launcher's own
+};
+
+// A VMM that lives is connected to it, and it is none of ours.
+class PortInUse : public LaunchError {
+ public:
+  using LaunchError::LaunchError;
 };
 
 struct PortRequest {

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -57,6 +58,40 @@ class OtherSwitch(LauncherCase):
         self.assertTrue((self.directory / "lab.a.net0.sock").is_socket())
         self.switch = self.start()
         self.lab.up(self.text)
+        self.end()
+
+    def refused(self, command, path, *words):
+        """What a second launcher says, with a state directory of its own."""
+        result = subprocess.run([self.lab.program, command, "--state-dir",
+                                 str(self.lab.path / "second"), str(path), *words],
+                                capture_output=True, text=True, check=False, timeout=60,
+                                env=self.lab.environment)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        return result.stderr
+
+    def test_one_launcher_a_vm(self):
+        text = self.text + vm("b")
+        path = self.lab.write(text)
+        self.lab.launch("run", path, "a")
+        holder = f"is run by launcher with process id {self.lab.process.pid} (state directory " \
+                 f"{self.lab.state}); end that one first"
+        self.assertIn(f"VM a of {path} {holder}", self.refused("up", path, "b"))
+        self.assertIn(f"VM a of {path} {holder}", self.refused("run", path, "a"))
+        self.assertEqual(self.ports()["lab.a.net0"]["vmm_pid"], self.lab.vm("a")["pid"])
+        self.end()
+        self.lab.up(text)
+        self.assertIn("VM b of", self.refused("run", path, "b"))
+        self.end()
+
+    def test_port_to_which_a_vmm_is_connected_is_not_taken_over(self):
+        self.lab.up(self.text)
+        other = self.lab.path / "other"
+        other.mkdir()
+        (other / "kernel").write_text("a kernel\n")
+        (other / "lab.toml").write_text(self.text)
+        self.assertIn(f"in use by a VMM, process id {self.lab.vm('a')['pid']}",
+                      self.refused("up", other / "lab.toml"))
+        self.assertEqual(self.ports()["lab.a.net0"]["state"], "attached")
         self.end()
 
     def test_going_down_without_the_switch(self):

@@ -1,0 +1,45 @@
+#include "runtime/vm_locks.h"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+
+#include "runtime/state_directory.h"
+
+namespace launcher {
+namespace {
+
+namespace fs = std::filesystem;
+
+// FNV-1a: the path itself may be longer than a file's name.
+std::string number_of(const std::string& text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char letter : text) {
+    hash ^= static_cast<unsigned char>(letter);
+    hash *= 0x100000001b3;
+  }
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016lx", static_cast<unsigned long>(hash));
+  return digits;
+}
+
+}  // namespace
+
+VmLocks::VmLocks(const fs::path& topology, const std::vector<std::string>& vms,
+                 const fs::path& state) {
+  std::error_code error;
+  const fs::path canonical = fs::weakly_canonical(topology, error);
+  const std::string file = (error ? topology : canonical).string();
+  const fs::path directory = lock_directory();
+  const std::string holder = "launcher with process id " + std::to_string(getpid()) +
+                             " (state directory " + state.string() + ")";
+  for (const std::string& vm : vms) {
+    locks_.emplace_back(directory / (number_of(file) + "." + vm), holder,
+                        "VM " + vm + " of " + file,
+                        "end that one first, with launcher down --state-dir DIRECTORY or as a "
+                        "service");
+  }
+}
+
+}  // namespace launcher

@@ -1,0 +1,28 @@
+// Which launcher runs which VM of a topology file: `up` all of them, `run` one, whatever their
+// state directories are.
+//
+//   DIR/.locks/FILE.VM     DIR = launcher_directory(), FILE a number made from the file's path
+//
+// Threads: the event loop's. Errors: OwnedError names the VM, who runs it, and how to end that.
+#pragma once
+
+#include <filesystem>
+#include <list>
+#include <string>
+#include <vector>
+
+#include "runtime/lock_file.h"
+
+namespace launcher {
+
+class VmLocks {
+ public:
+  // `state` is the launcher's own state directory, by which others find it.
+  VmLocks(const std::filesystem::path& topology, const std::vector<std::string>& vms,
+          const std::filesystem::path& state);
+
+ private:
+  std::list<LockFile> locks_;
+};
+
+}  // namespace launcher
