@@ -131,7 +131,7 @@ void configure(const SavedInterface& saved, std::vector<std::string>& warnings) 
   const std::int64_t age = boottime_seconds() - saved.saved_at;
   const auto try_ip = [&](const std::vector<std::string>& words) {
     const ToolResult result = run_tool("ip", words);
-    if (result.status != 0) warnings.push_back(saved.name + ": " + result.output);
+    if (result.status != 0) warnings.push_back(saved.name + ": " + result.error);
   };
   for (const json& address : saved.addresses) {
     if (!has_expired(address, age)) try_ip(address_words(address, saved.name, age));
@@ -170,7 +170,7 @@ std::vector<std::string> bring_back(const Paths& paths, const SavedDevice& devic
       continue;
     }
     const ToolResult result = run_tool("ip", {"link", "set", "dev", saved.name, "up"});
-    if (result.status != 0) warnings.push_back(saved.name + ": " + result.output);
+    if (result.status != 0) warnings.push_back(saved.name + ": " + result.error);
     if (with_addresses) configure(saved, warnings);
   }
   return warnings;

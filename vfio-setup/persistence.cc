@@ -102,7 +102,7 @@ std::vector<std::string> Persistence::rebuild_initramfs() const {
   return {"the initramfs " + image.string() +
           " was not built again and may still load the old "
           "driver; build it again by the system's own means (" +
-          result.output + ")"};
+          result.error + ")"};
 }
 
 std::vector<std::string> Persistence::apply(const State& state) const {
