@@ -1,6 +1,13 @@
 #include "host_use.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -13,6 +20,8 @@ namespace {
 
 constexpr unsigned long kInterfaceUp = 1;      // IFF_UP
 constexpr unsigned long kRouteReject = 0x200;  // RTF_REJECT: an "unreachable" default route
+
+constexpr int kDeepestStack = 8;
 
 const std::regex kPciAddress("[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]");
 const std::regex kUsbPath("[0-9]+-[0-9.]+");
@@ -53,9 +62,8 @@ std::set<std::string> default_route_interfaces(const Paths& paths) {
 // The interface itself or what is stacked on it: a bridge, a bond, a VLAN.
 std::string route_through(const Paths& paths, const std::string& interface,
                           const std::set<std::string>& routed, int depth = 0) {
-  constexpr int kDeepest = 8;
   if (routed.contains(interface)) return interface;
-  if (depth == kDeepest) return "";
+  if (depth == kDeepestStack) return "";
   for (const std::string& entry : directory_entries(paths.net(interface))) {
     if (!entry.starts_with("upper_")) continue;
     const std::string found = route_through(paths, entry.substr(6), routed, depth + 1);
@@ -64,9 +72,62 @@ std::string route_through(const Paths& paths, const std::string& interface,
   return "";
 }
 
+std::string kind_of(const Paths& paths, const std::string& interface) {
+  const std::string known = "DEVTYPE=";
+  for (const auto& word :
+       split_words(read_attribute(paths.net(interface) / "uevent").value_or(""))) {
+    if (!word.starts_with(known)) continue;
+    const std::string kind = word.substr(known.size());
+    if (kind == "bridge" || kind == "bond" || kind == "vlan") return kind;
+  }
+  return "";
+}
+
+std::vector<UpperInterface> read_uppers(const Paths& paths, const std::string& interface,
+                                        int depth = 0) {
+  std::vector<UpperInterface> uppers;
+  for (const std::string& entry : directory_entries(paths.net(interface))) {
+    if (!entry.starts_with("upper_")) continue;
+    UpperInterface upper{entry.substr(6), kind_of(paths, entry.substr(6)), {}};
+    if (upper.kind == "vlan" && depth < kDeepestStack) {
+      upper.uppers = read_uppers(paths, upper.name, depth + 1);
+    }
+    uppers.push_back(std::move(upper));
+  }
+  return uppers;
+}
+
+bool is_valid_beyond_its_link(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    const auto number = ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr);
+    return number >> 16 != 0xa9fe && number >> 24 != 127;  // RFC 3927, RFC 1122
+  }
+  if (address->sa_family != AF_INET6) return false;
+  const in6_addr& number = reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
+  return !IN6_IS_ADDR_LINKLOCAL(&number) && !IN6_IS_ADDR_LOOPBACK(&number);
+}
+
+// One such address of each interface.
+std::map<std::string, std::string> read_addresses(const Paths& paths) {
+  std::map<std::string, std::string> addresses;
+  ifaddrs* all = nullptr;
+  if (!paths.are_of_this_machine() || ::getifaddrs(&all) != 0) return addresses;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || !is_valid_beyond_its_link(one->ifa_addr)) continue;
+    std::array<char, NI_MAXHOST> text{};
+    const auto size = static_cast<socklen_t>(
+        one->ifa_addr->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    ::getnameinfo(one->ifa_addr, size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);
+    addresses.emplace(one->ifa_name, text.data());
+  }
+  ::freeifaddrs(all);
+  return addresses;
+}
+
 std::vector<NetInterface> read_interfaces(const Paths& paths) {
   std::vector<NetInterface> interfaces;
   const auto routed = default_route_interfaces(paths);
+  const auto addresses = read_addresses(paths);
   for (const std::string& name : directory_entries(paths.net())) {
     const auto device = real_path(paths.net(name) / "device");
     NetInterface interface;
@@ -79,6 +140,10 @@ std::vector<NetInterface> read_interfaces(const Paths& paths) {
     interface.wireless = std::filesystem::exists(paths.net(name) / "phy80211") ||
                          std::filesystem::exists(paths.net(name) / "wireless");
     interface.default_route = route_through(paths, name, routed);
+    if (const auto found = addresses.find(name); found != addresses.end()) {
+      interface.address = found->second;
+    }
+    interface.uppers = read_uppers(paths, name);
     interfaces.push_back(std::move(interface));
   }
   return interfaces;

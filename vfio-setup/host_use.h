@@ -10,6 +10,13 @@
 
 namespace vfio_setup {
 
+// What is stacked on an interface.
+struct UpperInterface {
+  std::string name;
+  std::string kind;                    // "bridge", "bond", "vlan"; empty for all others
+  std::vector<UpperInterface> uppers;  // of a VLAN, which goes with what is below it
+};
+
 struct NetInterface {
   std::string name;
   std::string owner;     // PCI address of the function it hangs on
@@ -17,6 +24,8 @@ struct NetInterface {
   bool up = false;       // IFF_UP
   bool wireless = false;
   std::string default_route;  // interface the default route goes through: itself or one above it
+  std::string address;        // one that is valid beyond its link; of this machine only
+  std::vector<UpperInterface> uppers;
 };
 
 struct StorageUse {

@@ -14,6 +14,9 @@ class Paths {
  public:
   explicit Paths(std::filesystem::path root = "/") : root_(std::move(root)) {}
 
+  // What the kernel tells by system calls belongs to no other tree.
+  bool are_of_this_machine() const { return root_ == "/"; }
+
   std::filesystem::path sys() const { return root_ / "sys"; }
   std::filesystem::path proc() const { return root_ / "proc"; }
   std::filesystem::path dev() const { return root_ / "dev"; }

@@ -18,6 +18,13 @@ void judge_storage(const HostSnapshot& host, const PciDevice& member, Verdict& v
   }
 }
 
+std::string stacked(const UpperInterface& upper) {
+  const bool is_port = upper.kind == "bridge" || upper.kind == "bond";
+  return is_port ? " is a port of the " + upper.kind + " " + upper.name
+                 : " is what " + (upper.kind.empty() ? "" : upper.kind + " ") + upper.name +
+                       " stands on";
+}
+
 void judge_network(const HostSnapshot& host, const PciDevice& member, bool is_target,
                    Verdict& verdict) {
   for (const NetInterface* interface : host.interfaces_of(member)) {
@@ -27,6 +34,10 @@ void judge_network(const HostSnapshot& host, const PciDevice& member, bool is_ta
     } else if (!interface->default_route.empty()) {
       verdict.in_use.push_back(subject + " carries the default route of " +
                                interface->default_route);
+    } else if (!interface->uppers.empty()) {
+      verdict.in_use.push_back(subject + stacked(interface->uppers.front()));
+    } else if (interface->up && !interface->address.empty()) {
+      verdict.in_use.push_back(subject + " is up with address " + interface->address);
     } else if (interface->up && !is_target) {
       verdict.in_use.push_back(subject + " is up, and its group would be passed with it");
     } else if (interface->up) {

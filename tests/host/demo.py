@@ -12,13 +12,17 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import subprocess
+import sys
 import time
 
 from playhost import FarNetwork, Machine, Nic, machine, sandbox
 from playhost.this_host import ThisHost
-from scenario import NIC_MAC, SINK_PORT, Scenario
+from scenario import NIC_MAC, SINK_PORT, UP_WITHIN, Scenario
 
+ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+GIVE_BACK_AFTER = f"{UP_WITHIN + 60}s"
 
 class Steps:
     """Says what is being done, and since when."""
@@ -28,9 +32,12 @@ class Steps:
 
     def say(self, text):
         first, *rest = text.splitlines() or [""]
-        print(f"[{time.monotonic() - self._start:5.1f} s] {first}", flush=True)
-        for line in rest:
-            print(f"          {line}", flush=True)
+        lines = [f"[{time.monotonic() - self._start:5.1f} s] {first}"]
+        lines += [f"          {line}" for line in rest]
+        try:
+            print(*lines, sep="\n", flush=True)
+        except OSError:  # a terminal that has gone must not keep the NIC from going back
+            sys.stdout = open(os.devnull, "w")
 
 
 def parse():
@@ -54,17 +61,37 @@ def own_nic(build):
     return able[0] if len(able) == 1 else None
 
 
+class Ended(BaseException):
+    """By a signal."""
+
+
+def end_by_signal(number, _):
+    for end in ENDS:
+        signal.signal(end, signal.SIG_IGN)  # the way back is not cut short
+    raise Ended(signal.Signals(number).name)
+
+
 def run_here(story, arguments):
-    story.take_nic()
+    """The terminal may well be a connection over the very NIC: should this program be killed, or
+    the machine not be reached any more, the NIC comes back by itself."""
+    for end in ENDS:
+        signal.signal(end, end_by_signal)
+    done = False
     try:
+        story.take_nic(confirm_within=GIVE_BACK_AFTER)
         story.up(("app1", "app2"))
+        story.keep_nic()
         story.check_users()
         story.check_strangers()
         story.say(f"app1 ({story.address('app1')}) pings {arguments.far}")
         story.say(story.in_guest("app1", f"ping -4 -c 3 -W 5 {arguments.far}"))
         story.down()
+        done = True
     finally:
-        story.restore_nic()
+        if done:
+            story.restore_nic()
+        else:
+            story.abandon()
 
 
 def run_in_play_host(steps, arguments):

@@ -90,13 +90,20 @@ class Scenario:
         self.host.shell("for m in kvm-amd kvm-intel; do modprobe $m 2>/dev/null && break; done; "
                         "chgrp kvm /dev/kvm; chmod 660 /dev/kvm")
 
-    def take_nic(self):
+    def take_nic(self, confirm_within=""):
+        """With `confirm_within` the NIC comes back by itself then, unless keep_nic is called."""
         self.say("vfio-setup list")
         self.say(self.host.run(self.program("vfio-setup"), "list").out)
         self.say("vfio-setup check")
         self.say(self.host.run(self.program("vfio-setup"), "check", check=False).out)
-        self.say(f"vfio-setup bind {self.nic}")
-        self.say(self.host.run(self.program("vfio-setup"), "bind", self.nic, timeout=60).out)
+        words = ["bind", self.nic]
+        words += ["--confirm-within", confirm_within] if confirm_within else []
+        self.say("vfio-setup " + " ".join(words))
+        self.say(self.host.run(self.program("vfio-setup"), *words, timeout=60).out)
+
+    def keep_nic(self):
+        self.say("vfio-setup confirm")
+        self.say(self.host.run(self.program("vfio-setup"), "confirm").out)
 
     def up(self, apps=("app1", "app2")):
         self.say(f"launcher up: a router VM that has {'the' if self.nic else 'no'} NIC, {len(apps)} "
@@ -242,9 +249,17 @@ class Scenario:
         if left or self.host.run("ls", self.state, check=False).status == 0:
             raise Failed(f"left: {left} {self.state}")
 
-    def restore_nic(self):
-        self.say(f"vfio-setup restore {self.nic}")
-        self.say(self.host.run(self.program("vfio-setup"), "restore", self.nic, timeout=60).out)
+    def abandon(self):
+        """Ends the VMs, if there are any, and gives the NIC back, whatever state both are in."""
+        if self._launcher is not None:
+            self.host.run("kill", "-INT", self._launcher, check=False)
+            self.host.wait(self._launcher, 120)
+        self.restore_nic("--force")
+
+    def restore_nic(self, *options):
+        words = ["restore", self.nic, *options]
+        self.say("vfio-setup " + " ".join(words))
+        self.say(self.host.run(self.program("vfio-setup"), *words, timeout=60).out)
 
     def give_nic_back(self):
         self.restore_nic()

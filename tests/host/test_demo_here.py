@@ -20,24 +20,44 @@ WITHIN = 500  # seconds; a minute and a half on an idle machine
 
 
 class DemoHere(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        temporary = machine.temporary_directory()
+        cls.addClassCleanup(temporary.cleanup)
+        directory = pathlib.Path(temporary.name)
+        cls.far = FarNetwork(directory)
+        cls.addClassCleanup(cls.far.close)
+        nics = [Nic("pcie.0/4.0", NIC_MAC, "tap0")]
+        cls.host = Machine(directory, CACHE, nics, memory=3072, runs_vms=True)
+        cls.addClassCleanup(cls.host.close)
+        Scenario(cls.host, cls.far, BUILD, IMAGES).prepare()
+        cls.host.run("modprobe", "e1000e")
+
+    def demo(self):
+        return ("python3", "-B", HERE / "demo.py", BUILD, IMAGES, CACHE, "--far", FAR_NAME)
+
+    def assert_nic_is_back(self):
+        driver = self.host.run("readlink", f"/sys/bus/pci/devices/{NIC}/driver").out
+        self.assertTrue(driver.strip().endswith("e1000e"), driver)
+        self.host.shell("! ps -eo args | grep '[q]emu-system'")
+
     def test_demo_here(self):
-        with machine.temporary_directory() as name:
-            directory = pathlib.Path(name)
-            far = FarNetwork(directory)
-            self.addCleanup(far.close)
-            nics = [Nic("pcie.0/4.0", NIC_MAC, "tap0")]
-            with Machine(directory, CACHE, nics, memory=3072, runs_vms=True) as host:
-                Scenario(host, far, BUILD, IMAGES).prepare()
-                host.run("modprobe", "e1000e")
-                demo = host.run("python3", "-B", HERE / "demo.py", BUILD, IMAGES, CACHE, "--far",
-                                FAR_NAME, timeout=WITHIN, check=False)
-                print(demo.out, demo.err, sep="\n")
-                self.assertEqual(demo.status, 0)
-                for said in (f"vfio-setup bind {NIC}", f"pings {FAR_NAME}", "All of it worked"):
-                    self.assertIn(said, demo.out)
-                self.assertNotIn("play host", demo.out)
-                driver = host.run("readlink", f"/sys/bus/pci/devices/{NIC}/driver").out
-                self.assertTrue(driver.strip().endswith("e1000e"), driver)
+        demo = self.host.run(*self.demo(), timeout=WITHIN, check=False)
+        print(demo.out, demo.err, sep="\n")
+        self.assertEqual(demo.status, 0)
+        for said in (f"vfio-setup bind {NIC} --confirm-within", "stays with vfio-pci",
+                     f"pings {FAR_NAME}", "All of it worked"):
+            self.assertIn(said, demo.out)
+        self.assertNotIn("play host", demo.out)
+        self.assert_nic_is_back()
+
+    def test_end_of_its_terminal_gives_the_nic_back(self):
+        demo = self.host.spawn(*self.demo(), log="/tmp/demo.log")
+        self.host.until("ps -eo args | grep '[q]emu-system'", timeout=WITHIN)
+        self.assertNotIn("e1000e", self.host.run("readlink", f"/sys/bus/pci/devices/{NIC}/driver").out)
+        self.host.run("kill", "-HUP", demo)
+        self.assertNotIn(self.host.wait(demo, WITHIN), (None, 0))
+        self.assert_nic_is_back()
 
 
 if __name__ == "__main__":

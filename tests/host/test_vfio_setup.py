@@ -25,8 +25,9 @@ class VfioSetup(VfioCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # A router advertisement would give any NIC that is up a default route, at any moment.
-        cls.host.shell("echo 0 > /proc/sys/net/ipv6/conf/default/accept_ra_defrtr")
+        # A router advertisement would give any NIC that is up an address and a default route, at
+        # any moment.
+        cls.host.shell("echo 0 > /proc/sys/net/ipv6/conf/default/accept_ra")
         cls.host.shell("modprobe -a e1000e nvme xhci_pci cdc_ether cdc_subset rndis_host usbhid")
         cls.host.until("[ -d /sys/bus/usb/devices/1-2 ] && [ -b /dev/nvme0n1 ] && "
                        "ls -d /sys/bus/pci/devices/*7.0/usb*/*/*/net")
@@ -145,6 +146,19 @@ class VfioSetup(VfioCase):
         self.assertFalse(self.nic(FAR_NIC)["verdict"]["can_be_passed"])
         self.assert_as_before(FAR_NIC)
         self.clear_far_nic()
+
+    def test_nic_with_an_address_or_in_a_bridge_is_refused(self):
+        interface = self.interface(FAR_NIC)
+        self.addCleanup(self.clear_far_nic)
+        self.host.shell(f"ip link set {interface} up; ip address add 192.0.2.7/24 dev {interface}")
+        result = self.vfio("bind", FAR_NIC, status=1)
+        self.assertIn(f"interface {interface} is up with address 192.0.2.7", result.err)
+        self.clear_far_nic()
+        self.host.shell(f"ip link add br0 type bridge; ip link set {interface} master br0")
+        result = self.vfio("bind", FAR_NIC, status=1)
+        self.assertIn(f"interface {interface} is a port of the bridge br0", result.err)
+        self.host.run("ip", "link", "delete", "br0")
+        self.vfio("bind", FAR_NIC, "--dry-run")
 
     def test_group_with_another_used_device_is_refused(self):
         interface = self.interface(SHARED[1])

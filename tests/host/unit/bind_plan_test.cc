@@ -85,6 +85,15 @@ TEST(BindPlan, auto_without_candidate_says_why_for_each) {
   EXPECT_THAT(refusal({}, "auto"), HasSubstr("no NIC"));
 }
 
+TEST(BindPlan, an_interface_that_is_up_with_an_address_is_use) {
+  HostSnapshot host{{function("0000:01:00.0", 4)}, {}};
+  host.use.interfaces = {interface("0000:01:00.0", "eth0", true)};
+  EXPECT_EQ(refusal(host, "01:00.0"), "");
+  host.use.interfaces[0].address = "192.0.2.1";
+  EXPECT_THAT(refusal(host, "01:00.0"), HasSubstr("eth0 is up with address 192.0.2.1"));
+  EXPECT_EQ(refusal(host, "01:00.0", true), "");
+}
+
 TEST(BindPlan, force_overrides_use_but_not_the_impossible) {
   HostSnapshot host{{function("0000:01:00.0", 4), function("0000:02:00.0", 5)}, {}};
   host.use.interfaces = {interface("0000:01:00.0", "eth0", true, "eth0")};

@@ -62,6 +62,15 @@ class FakeHost : public testing::Test {
     std::filesystem::create_symlink(root_ / device, root_ / device / "net" / name / "device");
   }
 
+  // An interface stacked on another.
+  void add_upper(const std::string& lower, const std::string& name, const std::string& kind) const {
+    const std::string directory = "sys/devices/virtual/net/" + name;
+    write(directory + "/uevent", "DEVTYPE=" + kind + "\nINTERFACE=" + name + "\n");
+    link("sys/class/net/" + name, directory);
+    std::filesystem::create_symlink(root_ / directory,
+                                    root_ / "sys/class/net" / lower / ("upper_" + name));
+  }
+
   void add_default_route(const std::string& interface) const {
     write("proc/net/route",
           "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n" + interface +

@@ -63,6 +63,28 @@ TEST_F(HostSnapshotTest, default_route_over_a_bridge_counts_for_the_nic_below) {
   EXPECT_THAT(verdict.in_use, ElementsAre(HasSubstr("carries the default route of br0")));
 }
 
+TEST_F(HostSnapshotTest, a_port_of_a_bridge_is_use_with_no_address_and_no_route) {
+  const auto nic = add_device("0000:00:19.0", "0x020000", 3, "e1000e");
+  add_interface(nic, "eno1", true);
+  add_upper("eno1", "br0", "bridge");
+  const HostSnapshot host = read_host(paths());
+  EXPECT_THAT(judge(host, device(host, "0000:00:19.0")).in_use,
+              ElementsAre(HasSubstr("interface eno1 is a port of the bridge br0")));
+}
+
+TEST_F(HostSnapshotTest, what_a_vlan_or_another_interface_stands_on_is_use) {
+  const auto nic = add_device("0000:00:19.0", "0x020000", 3, "e1000e");
+  add_interface(nic, "eno1", false);
+  add_upper("eno1", "eno1.7", "vlan");
+  add_upper("eno1.7", "macvtap0", "macvtap");
+  const HostSnapshot host = read_host(paths());
+  EXPECT_THAT(judge(host, device(host, "0000:00:19.0")).in_use,
+              ElementsAre(HasSubstr("interface eno1 is what vlan eno1.7 stands on")));
+  const UpperInterface& vlan = host.use.interfaces.front().uppers.front();
+  ASSERT_EQ(vlan.uppers.size(), 1U);
+  EXPECT_EQ(vlan.uppers.front().kind, "");
+}
+
 TEST_F(HostSnapshotTest, a_rejecting_ipv6_default_route_is_none) {
   const auto nic = add_device("0000:00:19.0", "0x020000", 3, "e1000e");
   add_interface(nic, "eno1", true);
