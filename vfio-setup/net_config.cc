@@ -88,10 +88,16 @@ void restore_names(const Paths& paths, const SavedDevice& device) {
 
 std::vector<std::string> address_words(const json& address, const std::string& interface,
                                        std::int64_t age) {
-  std::vector<std::string> words{
-      "address", "replace",
-      address.value("local", "") + "/" + std::to_string(address.value("prefixlen", 0)), "dev",
-      interface};
+  const std::string local = address.value("local", "");
+  const std::string prefix = "/" + std::to_string(address.value("prefixlen", 0));
+  std::vector<std::string> words{"address", "replace"};
+  // Of a point-to-point link, the prefix belongs to the other end.
+  if (address.contains("address")) {
+    words.insert(words.end(), {local, "peer", address.value("address", "") + prefix});
+  } else {
+    words.push_back(local + prefix);
+  }
+  words.insert(words.end(), {"dev", interface});
   if (address.contains("broadcast")) {
     words.insert(words.end(), {"broadcast", address.value("broadcast", "")});
   }
@@ -117,7 +123,14 @@ std::vector<std::string> route_words(const json& route, const std::string& inter
     if (route.contains(key)) words.insert(words.end(), {option, route.value(key, "")});
   };
   add("gateway", "via");
+  if (route.contains("via")) {  // a gateway of the other family (RFC 8950)
+    const json& via = route["via"];
+    words.insert(words.end(), {"via", via.value("family", ""), via.value("host", "")});
+  }
   words.insert(words.end(), {"dev", interface});
+  // The gateway is reached though no address of ours is in one network with it.
+  const json flags = route.value("flags", json::array());
+  if (std::find(flags.begin(), flags.end(), "onlink") != flags.end()) words.push_back("onlink");
   add("protocol", "proto");
   add("scope", "scope");
   add("prefsrc", "src");

@@ -1,0 +1,75 @@
+// What `ip` is told when an interface comes back, from what it said before it went.
+#include "net_config.h"
+
+#include <gmock/gmock.h>
+
+#include "fake_host.h"
+#include "fake_tools.h"
+
+namespace vfio_setup {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+class NetConfigTest : public FakeHost {
+ protected:
+  NetConfigTest() {
+    nic_ = add_device("0000:00:19.0", "0x020000", 3, "e1000e");
+    add_interface(nic_, "eno1", true);
+    write("proc/sys/kernel/random/boot_id", "this boot\n");
+  }
+
+  // What eno1 has now, as `ip` prints it.
+  void has(const std::string& addresses, const std::string& routes) {
+    tools_.answers["ip -json address show dev eno1"] = "[{\"addr_info\":[" + addresses + "]}]";
+    tools_.answers["ip -4 -json route show dev eno1"] = "[" + routes + "]";
+  }
+
+  SavedDevice save() {
+    SavedDevice device{"0000:00:19.0", "8086:10d3", "e1000e", {}, "", {}};
+    for (const NetInterface& interface : read_host_use(paths()).interfaces) {
+      device.interfaces.push_back(save_interface(interface));
+    }
+    return device;
+  }
+
+  std::vector<std::string> bring_back_again() {
+    const SavedDevice device = save();
+    tools_.commands.clear();
+    return bring_back(paths(), device, true);
+  }
+
+  std::string nic_;
+  FakeTools tools_;
+};
+
+TEST_F(NetConfigTest, a_gateway_outside_of_all_networks_stays_on_the_link) {
+  has("", R"({"dst":"default","gateway":"10.1.1.1","protocol":"static","flags":["onlink"]})");
+  bring_back_again();
+  EXPECT_THAT(tools_.commands,
+              Contains("ip -4 route replace default via 10.1.1.1 dev eno1 onlink proto static"));
+}
+
+TEST_F(NetConfigTest, other_flags_of_a_route_are_states_and_no_wishes) {
+  has("", R"({"dst":"192.0.2.0/24","scope":"link","flags":["linkdown"]})");
+  bring_back_again();
+  EXPECT_THAT(tools_.commands, Contains("ip -4 route replace 192.0.2.0/24 dev eno1 scope link"));
+}
+
+TEST_F(NetConfigTest, a_point_to_point_address_keeps_its_other_end) {
+  has(R"({"family":"inet","local":"10.0.0.1","address":"10.0.0.2","prefixlen":32,
+          "scope":"global"})",
+      "");
+  bring_back_again();
+  EXPECT_THAT(tools_.commands, Contains("ip address replace 10.0.0.1 peer 10.0.0.2/32 dev eno1"));
+}
+
+TEST_F(NetConfigTest, a_gateway_of_the_other_family) {
+  has("", R"({"dst":"default","via":{"family":"inet6","host":"fe80::1"},"flags":[]})");
+  bring_back_again();
+  EXPECT_THAT(tools_.commands, Contains("ip -4 route replace default via inet6 fe80::1 dev eno1"));
+}
+
+}  // namespace
+}  // namespace vfio_setup
