@@ -80,7 +80,7 @@ class HeldSignals {
   sigset_t before_{};
 };
 
-SavedDevice save_device(const HostSnapshot& host, const PciDevice& device) {
+SavedDevice save_device(const Paths& paths, const HostSnapshot& host, const PciDevice& device) {
   SavedDevice saved{device.address,         device.ids(),
                     device.driver,          modules_for(device.modalias),
                     device.driver_override, {}};
@@ -89,7 +89,7 @@ SavedDevice save_device(const HostSnapshot& host, const PciDevice& device) {
     saved.modules.insert(saved.modules.begin(), device.module);
   }
   for (const NetInterface* interface : host.interfaces_of(device)) {
-    saved.interfaces.push_back(save_interface(*interface));
+    saved.interfaces.push_back(save_interface(paths, *interface));
   }
   return saved;
 }
@@ -130,8 +130,8 @@ class BindRun {
                        [&](const SavedDevice& saved) { return saved.address == device->address; });
       const bool is_known = known != binding_.devices.end();
       const bool untouched = device->driver_override.empty() && !device->driver.empty();
-      devices.push_back(is_known && (interrupted || !untouched) ? *known
-                                                                : save_device(host_, *device));
+      devices.push_back(
+          is_known && (interrupted || !untouched) ? *known : save_device(paths_, host_, *device));
     }
     binding_.devices = std::move(devices);
     binding_.boot_id = current_boot_id(paths_);

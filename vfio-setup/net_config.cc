@@ -46,8 +46,9 @@ json read_routes(const std::string& interface) {
     }
   }
   // Gateways are reached over the routes without one.
-  std::stable_partition(kept.begin(), kept.end(),
-                        [](const json& route) { return !route.contains("gateway"); });
+  std::stable_partition(kept.begin(), kept.end(), [](const json& route) {
+    return !route.contains("gateway") && !route.contains("via");
+  });
   return kept;
 }
 
@@ -59,17 +60,17 @@ std::vector<std::string> interfaces_of(const Paths& paths, const std::string& ad
   return names;
 }
 
-// True when as many interfaces are there as were before.
-bool wait_for_interfaces(const Paths& paths, const SavedDevice& device) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(15);
-  while (interfaces_of(paths, device.address).size() < device.interfaces.size()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
+// Until as many interfaces are there as were before.
+void wait_for_interfaces(const Paths& paths, const SavedDevice& device,
+                         std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (interfaces_of(paths, device.address).size() < device.interfaces.size() &&
+         std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   if (std::filesystem::exists(paths.udev_control())) {
     run_tool("udevadm", {"settle", "--timeout=10"});
   }
-  return true;
 }
 
 // A NIC has one interface nearly always; several are matched by their order.
@@ -154,9 +155,12 @@ void configure(const SavedInterface& saved, std::vector<std::string>& warnings) 
 
 }  // namespace
 
-SavedInterface save_interface(const NetInterface& interface) {
-  SavedInterface saved{interface.name, interface.up, boottime_seconds(), json::array(),
-                       json::array()};
+SavedInterface save_interface(const Paths& paths, const NetInterface& interface) {
+  SavedInterface saved;
+  saved.name = interface.name;
+  saved.up = interface.up;
+  saved.boot_id = current_boot_id(paths);
+  saved.saved_at = boottime_seconds();
   if (!interface.up) return saved;
   saved.addresses = read_addresses(interface.name);
   saved.routes = read_routes(interface.name);
@@ -168,23 +172,23 @@ void take_down(const SavedInterface& interface) {
 }
 
 std::vector<std::string> bring_back(const Paths& paths, const SavedDevice& device,
-                                    bool with_addresses) {
+                                    std::chrono::milliseconds patience) {
   if (device.interfaces.empty()) return {};
-  if (!wait_for_interfaces(paths, device)) {
-    return {device.address + ": driver " + device.driver + " is back but made no interface"};
-  }
+  wait_for_interfaces(paths, device, patience);
   restore_names(paths, device);
+  const std::string boot_id = current_boot_id(paths);
   std::vector<std::string> warnings;
   for (const SavedInterface& saved : device.interfaces) {
-    if (!saved.up) continue;
     if (!std::filesystem::exists(paths.net(saved.name))) {
-      warnings.push_back(device.address + ": its interface " + saved.name +
-                         " has another name now");
+      warnings.push_back(device.address + ": driver " + device.driver + " is back, its interface " +
+                         saved.name + " is not");
       continue;
     }
+    if (!saved.up) continue;
     const ToolResult result = run_tool("ip", {"link", "set", "dev", saved.name, "up"});
     if (result.status != 0) warnings.push_back(saved.name + ": " + result.error);
-    if (with_addresses) configure(saved, warnings);
+    // Those of an earlier boot may be another machine's by now.
+    if (saved.boot_id == boot_id) configure(saved, warnings);
   }
   return warnings;
 }

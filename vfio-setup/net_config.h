@@ -3,6 +3,7 @@
 // set up once at boot nobody would configure it again.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "host_snapshot.h"
@@ -12,14 +13,15 @@ namespace vfio_setup {
 
 // Addresses and routes as they are now; the kernel's own and those of router advertisements are
 // left out, since they come back by themselves.
-SavedInterface save_interface(const NetInterface& interface);
+SavedInterface save_interface(const Paths& paths, const NetInterface& interface);
 
 void take_down(const SavedInterface& interface);
 
 // Waits for the device's interfaces to appear (udev renames them first, where it runs), gives
-// them their old names where those are free, and configures what was up. What cannot be set
-// again is returned as warnings: the NIC is back, and that matters more.
+// them their old names where those are free, and configures what was up: with addresses and
+// routes where they are of this boot. What cannot be set again is returned as warnings: the NIC is
+// back, and that matters more.
 std::vector<std::string> bring_back(const Paths& paths, const SavedDevice& device,
-                                    bool with_addresses);
+                                    std::chrono::milliseconds patience = std::chrono::seconds(15));
 
 }  // namespace vfio_setup

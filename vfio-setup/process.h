@@ -8,7 +8,7 @@
 namespace vfio_setup {
 
 struct ToolResult {
-  int status = 127;  // 127: there is no such tool
+  int status = 127;    // 127: there is no such tool
   std::string output;  // what it printed: a warning among names or JSON would spoil them
   std::string error;   // what it said beside that
 };

@@ -50,7 +50,7 @@ std::vector<std::string> restore_device(const Paths& paths, const Binding& bindi
                                                    device.driver_override);
   // Half-done work may have taken the interface down without having moved the function.
   if (!moved && !same_boot) return {};
-  return bring_back(paths, device, same_boot);
+  return bring_back(paths, device);
 }
 
 }  // namespace

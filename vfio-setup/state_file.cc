@@ -34,7 +34,9 @@ struct adl_serializer<std::optional<T>> {
 
 namespace vfio_setup {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SavedInterface, name, up, saved_at, addresses, routes)
+// With defaults: what an earlier version wrote has not all of it.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SavedInterface, name, up, boot_id, saved_at,
+                                                addresses, routes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SavedDevice, address, ids, driver, modules, driver_override,
                                    interfaces)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PendingConfirm, token, deadline, persist)
@@ -64,11 +66,27 @@ void State::erase(const std::string& address) {
   std::erase_if(bindings, [&](const Binding& binding) { return binding.address == address; });
 }
 
+namespace {
+
+// An earlier version had one boot for all that a binding remembers.
+State with_boot_ids(State state) {
+  for (Binding& binding : state.bindings) {
+    for (SavedDevice& device : binding.devices) {
+      for (SavedInterface& interface : device.interfaces) {
+        if (interface.boot_id.empty()) interface.boot_id = binding.boot_id;
+      }
+    }
+  }
+  return state;
+}
+
+}  // namespace
+
 State StateFile::load() const {
   const auto text = read_attribute(path_);
   if (!text) return {};
   try {
-    return nlohmann::json::parse(*text).get<State>();
+    return with_boot_ids(nlohmann::json::parse(*text).get<State>());
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error("the state file " + path_.string() + " is damaged (" + error.what() +
                              "): move it away; `vfio-setup restore ADDRESS` then gives a device "

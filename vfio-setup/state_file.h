@@ -20,9 +20,10 @@ namespace vfio_setup {
 struct SavedInterface {
   std::string name;
   bool up = false;
-  std::int64_t saved_at = 0;  // seconds on CLOCK_BOOTTIME
-  nlohmann::json addresses;   // as `ip -json address` prints them
-  nlohmann::json routes;      // as `ip -json route` prints them
+  std::string boot_id;                                 // of the boot that it was saved in
+  std::int64_t saved_at = 0;                           // seconds on CLOCK_BOOTTIME
+  nlohmann::json addresses = nlohmann::json::array();  // as `ip -json address` prints them
+  nlohmann::json routes = nlohmann::json::array();     // as `ip -json route` prints them
 };
 
 struct SavedDevice {
@@ -44,7 +45,7 @@ struct PendingConfirm {
 struct Binding {
   std::string address;  // the one given to bind
   std::string step;     // the step that was begun last; "bound" when all are done
-  std::string boot_id;  // of the boot that it was made in
+  std::string boot_id;  // of the boot that it was made in, or made again
   std::vector<SavedDevice> devices;
   std::optional<uid_t> user;
   std::optional<gid_t> group;

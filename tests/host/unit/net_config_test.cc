@@ -10,6 +10,7 @@ namespace vfio_setup {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class NetConfigTest : public FakeHost {
@@ -29,7 +30,7 @@ class NetConfigTest : public FakeHost {
   SavedDevice save() {
     SavedDevice device{"0000:00:19.0", "8086:10d3", "e1000e", {}, "", {}};
     for (const NetInterface& interface : read_host_use(paths()).interfaces) {
-      device.interfaces.push_back(save_interface(interface));
+      device.interfaces.push_back(save_interface(paths(), interface));
     }
     return device;
   }
@@ -37,7 +38,7 @@ class NetConfigTest : public FakeHost {
   std::vector<std::string> bring_back_again() {
     const SavedDevice device = save();
     tools_.commands.clear();
-    return bring_back(paths(), device, true);
+    return bring_back(paths(), device);
   }
 
   std::string nic_;
@@ -69,6 +70,27 @@ TEST_F(NetConfigTest, a_gateway_of_the_other_family) {
   has("", R"({"dst":"default","via":{"family":"inet6","host":"fe80::1"},"flags":[]})");
   bring_back_again();
   EXPECT_THAT(tools_.commands, Contains("ip -4 route replace default via inet6 fe80::1 dev eno1"));
+}
+
+TEST_F(NetConfigTest, addresses_of_an_earlier_boot_do_not_come_back) {
+  has(R"({"family":"inet","local":"192.0.2.1","prefixlen":24,"scope":"global"})", "");
+  const SavedDevice device = save();
+  write("proc/sys/kernel/random/boot_id", "next boot\n");
+  tools_.commands.clear();
+  bring_back(paths(), device);
+  EXPECT_THAT(tools_.commands, ElementsAre("ip link set dev eno1 up"));
+}
+
+TEST_F(NetConfigTest, one_interface_that_is_missing_does_not_keep_the_others_from_coming_back) {
+  has(R"({"family":"inet","local":"192.0.2.1","prefixlen":24,"scope":"global"})", "");
+  SavedDevice device = save();
+  SavedInterface gone;
+  gone.name = "eno2";
+  gone.up = true;
+  device.interfaces.insert(device.interfaces.begin(), gone);
+  const auto warnings = bring_back(paths(), device, std::chrono::milliseconds(1));
+  EXPECT_THAT(tools_.commands, Contains("ip address replace 192.0.2.1/24 dev eno1"));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("its interface eno2 is not")));
 }
 
 }  // namespace

@@ -14,7 +14,9 @@ Binding full_binding() {
   binding.address = "0000:00:19.0";
   binding.step = "bound";
   binding.boot_id = "boot";
-  SavedInterface interface { "eno1", true, 17, nlohmann::json::array(), nlohmann::json::array() };
+  SavedInterface interface;
+  interface.name = "eno1";
+  interface.boot_id = "an earlier one";
   interface.addresses.push_back({{"local", "192.0.2.1"}});
   binding.devices = {{"0000:00:19.0", "8086:10d3", "e1000e", {"e1000e"}, "", {interface}},
                      {"0000:00:19.1", "8086:10d3", "", {}, "x", {}}};
@@ -36,6 +38,17 @@ TEST_F(StateFileTest, all_of_it_comes_back) {
   EXPECT_EQ(binding->confirm->deadline, 99);
   EXPECT_EQ(binding->devices[1].driver_override, "x");
   EXPECT_EQ(binding->devices[0].interfaces[0].addresses[0]["local"], "192.0.2.1");
+  EXPECT_EQ(binding->devices[0].interfaces[0].boot_id, "an earlier one");
+}
+
+TEST_F(StateFileTest, one_of_an_earlier_version_is_understood) {
+  write("var/lib/vfio-setup/state.json", R"({"bindings": [{"address": "0000:00:19.0",
+      "step": "bound", "boot_id": "boot", "user": null, "group": null, "persistent": false,
+      "confirm": null, "devices": [{"address": "0000:00:19.0", "ids": "8086:10d3",
+      "driver": "e1000e", "modules": [], "driver_override": "", "interfaces": [{"name": "eno1",
+      "up": true, "saved_at": 17, "addresses": [], "routes": []}]}]}]})");
+  const State state = StateFile(paths()).load();
+  EXPECT_EQ(state.bindings.at(0).devices.at(0).interfaces.at(0).boot_id, "boot");
 }
 
 TEST_F(StateFileTest, none_is_an_empty_state) {
