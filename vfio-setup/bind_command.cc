@@ -222,10 +222,16 @@ class BindRun {
   }
 
   [[noreturn]] void roll_back(const std::string& reason) const {
+    std::string failures;
     try {
-      warn(restore_binding(paths_, binding_.address, WhenHeld::refuse));
+      const Restored result = restore_binding(paths_, state_, binding_.address, WhenHeld::refuse);
+      warn(result.warnings);
+      for (const std::string& failure : result.failures) failures += "\n" + failure;
     } catch (const std::exception& error) {
-      throw std::runtime_error(reason + "\nIt could not be undone: " + error.what() +
+      failures = std::string("\n") + error.what();
+    }
+    if (!failures.empty()) {
+      throw std::runtime_error(reason + "\nIt could not be undone:" + failures +
                                "\nTry `vfio-setup restore " + binding_.address + "`.");
     }
     throw std::runtime_error(reason + "\nWhat was done so far has been undone.");

@@ -56,6 +56,8 @@ bool DeviceBinder::give_back(const std::string& address, const std::string& driv
     // Loading it makes it take the function at once.
     if (!driver_is_registered(driver)) require_tool("modprobe", {module});
   }
+  // A persistent binding's `install` command has just set it again.
+  if (!modules.empty()) set_override(address, override);
   try {
     probe(address, driver);
   } catch (const std::runtime_error&) {

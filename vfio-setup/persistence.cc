@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include <map>
+#include <stdexcept>
 
 #include "process.h"
 #include "sysfs.h"
@@ -106,11 +107,22 @@ std::vector<std::string> Persistence::rebuild_initramfs() const {
 }
 
 std::vector<std::string> Persistence::apply(const State& state) const {
-  const bool owners = write_or_remove(paths_.volatile_rules(), render_udev_rules(state, false));
-  const bool rules = write_or_remove(paths_.persistent_rules(), render_udev_rules(state, true));
-  const bool config = write_or_remove(paths_.modprobe_config(), render_modprobe_config(state));
+  std::string failures;
+  const auto write = [&](const std::filesystem::path& path, const std::string& content) {
+    try {
+      return write_or_remove(path, content);
+    } catch (const std::exception& error) {
+      failures += std::string(failures.empty() ? "" : "\n") + error.what();
+      return false;
+    }
+  };
+  const bool owners = write(paths_.volatile_rules(), render_udev_rules(state, false));
+  const bool rules = write(paths_.persistent_rules(), render_udev_rules(state, true));
+  const bool config = write(paths_.modprobe_config(), render_modprobe_config(state));
   if (owners || rules) reload_udev();
-  return rules || config ? rebuild_initramfs() : std::vector<std::string>();
+  const auto warnings = rules || config ? rebuild_initramfs() : std::vector<std::string>();
+  if (!failures.empty()) throw std::runtime_error(failures);
+  return warnings;
 }
 
 std::vector<std::string> modules_for(const std::string& modalias) {

@@ -31,7 +31,8 @@ class Persistence {
  public:
   explicit Persistence(const Paths& paths) : paths_(paths) {}
 
-  // Makes the files say what the state says. Returns warnings.
+  // Makes the files say what the state says. Returns warnings; throws after it has tried all of
+  // them, when one cannot be written.
   std::vector<std::string> apply(const State& state) const;
 
  private:

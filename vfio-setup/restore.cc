@@ -1,5 +1,7 @@
 #include "restore.h"
 
+#include <algorithm>
+#include <functional>
 #include <stdexcept>
 
 #include "device_binder.h"
@@ -53,27 +55,49 @@ std::vector<std::string> restore_device(const Paths& paths, const Binding& bindi
   return bring_back(paths, device);
 }
 
+// Those that did not go back stay in the binding, which is not persistent any more.
+void restore_devices(const Paths& paths, Binding& binding, Restored& result) {
+  std::stable_partition(binding.devices.begin(), binding.devices.end(),
+                        [](const SavedDevice& device) { return !device.interfaces.empty(); });
+  std::vector<SavedDevice> failed;
+  for (const SavedDevice& device : binding.devices) {
+    try {
+      append(result.warnings, restore_device(paths, binding, device));
+    } catch (const std::exception& error) {
+      result.failures.push_back(device.address + " did not go back: " + error.what());
+      failed.push_back(device);
+    }
+  }
+  binding.devices = std::move(failed);
+  binding.persistent = false;
+}
+
+// A full disk, or one that may only be read, is no reason to keep a NIC.
+void write(Restored& result, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    result.warnings.emplace_back(error.what());
+    result.is_written = false;
+  }
+}
+
 }  // namespace
 
-std::vector<std::string> restore_binding(const Paths& paths, const std::string& address,
-                                         WhenHeld when_held) {
-  const StateFile file(paths);
-  State state = file.load();
+Restored restore_binding(const Paths& paths, State state, const std::string& address,
+                         WhenHeld when_held) {
   Binding* entry = state.find(address);
   if (entry == nullptr) throw std::runtime_error(address + " was not bound by vfio-setup");
   clear_holders(paths, *entry, when_held);
 
+  Restored result;
   entry->step = "restoring";
-  file.save(state);
-  const Binding binding = *entry;
-  State without = state;
-  without.erase(binding.address);
-  std::vector<std::string> warnings = Persistence(paths).apply(without);
-  for (const SavedDevice& device : binding.devices) {
-    append(warnings, restore_device(paths, binding, device));
-  }
-  file.save(without);
-  return warnings;
+  write(result, [&] { StateFile(paths).save(state); });
+  restore_devices(paths, *entry, result);
+  if (entry->devices.empty()) state.erase(std::string(entry->address));
+  write(result, [&] { append(result.warnings, Persistence(paths).apply(state)); });
+  write(result, [&] { StateFile(paths).save(state); });
+  return result;
 }
 
 }  // namespace vfio_setup

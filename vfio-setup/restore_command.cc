@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include <stdexcept>
+#include <utility>
 
 #include "bind_plan.h"
 #include "commands.h"
@@ -29,21 +30,23 @@ void restore_unrecorded(const Paths& paths, const std::string& address) {
   }
 }
 
-// True when it went back.
+// True when all of it went back, and that is on record.
 bool restore_one(const CommandContext& context, const std::string& address) try {
   State state = StateFile(context.paths).load();
+  Restored result;
   if (state.find(address) == nullptr) {
     restore_unrecorded(context.paths, address);
   } else {
     const auto when_held = context.options.force ? WhenHeld::end_holders : WhenHeld::refuse;
-    for (const std::string& warning : restore_binding(context.paths, address, when_held)) {
-      spdlog::warn("{}", warning);
-    }
+    result = restore_binding(context.paths, std::move(state), address, when_held);
   }
+  for (const std::string& warning : result.warnings) spdlog::warn("{}", warning);
+  for (const std::string& failure : result.failures) spdlog::error("{}", failure);
+  if (!result.failures.empty()) return false;
   const std::string driver = DeviceBinder(context.paths).driver_of(address);
   context.out << address << ": back at " << (driver.empty() ? "no driver" : "driver " + driver)
               << "\n";
-  return true;
+  return result.is_written;
 } catch (const std::exception& error) {
   spdlog::error("{}", error.what());
   return false;

@@ -101,7 +101,8 @@ void StateFile::save(const State& state) const {
 StateLock::StateLock(const Paths& paths) {
   std::filesystem::create_directories(paths.state_directory());
   const auto path = paths.state_directory() / "lock";
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  // Not to write: the way back must go on when the file system does not take anything any more.
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
   int result = fd_;
   while (result >= 0 && (result = ::flock(fd_, LOCK_EX)) != 0 && errno == EINTR) result = 0;
   if (result < 0) {

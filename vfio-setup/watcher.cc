@@ -13,6 +13,7 @@
 #include <fstream>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "restore.h"
 #include "state_file.h"
@@ -55,22 +56,32 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-std::optional<PendingConfirm> pending(const Paths& paths, const std::string& address,
+std::optional<PendingConfirm> pending(State& state, const std::string& address,
                                       const std::string& token) {
-  State state = StateFile(paths).load();
   const Binding* binding = state.find(address);
   if (binding == nullptr || !binding->confirm || binding->confirm->token != token) return {};
   return binding->confirm;
 }
 
-// True when the matter is settled.
+std::optional<PendingConfirm> pending(const Paths& paths, const std::string& address,
+                                      const std::string& token) {
+  State state = StateFile(paths).load();
+  return pending(state, address, token);
+}
+
+// True when the matter is settled, whether or not the record could be made to say so.
 bool give_back(const Paths& paths, const std::string& address, const std::string& token) {
   try {
     const StateLock lock(paths);
-    if (!pending(paths, address, token)) return true;
-    for (const std::string& warning : restore_binding(paths, address, WhenHeld::end_holders)) {
+    State state = StateFile(paths).load();
+    if (!pending(state, address, token)) return true;
+    const Restored result =
+        restore_binding(paths, std::move(state), address, WhenHeld::end_holders);
+    for (const std::string& warning : result.warnings) {
       ::syslog(LOG_WARNING, "%s", warning.c_str());
     }
+    for (const std::string& failure : result.failures) ::syslog(LOG_ERR, "%s", failure.c_str());
+    if (!result.failures.empty()) return false;
     ::syslog(LOG_NOTICE, "%s was not confirmed in time and was given back", address.c_str());
     return true;
   } catch (const std::exception& error) {
@@ -84,7 +95,9 @@ int watch(const Paths& paths, const std::string& address, const std::string& tok
   while (const auto wait = pending(paths, address, token)) {
     if (boottime_seconds() < wait->deadline) {
       std::this_thread::sleep_for(kLookAgain);
-    } else if (!give_back(paths, address, token)) {
+    } else if (give_back(paths, address, token)) {
+      break;
+    } else {
       std::this_thread::sleep_for(kTryAgain);
     }
   }

@@ -207,6 +207,18 @@ class VfioSetup(VfioCase):
         self.wait_for_far_machine()
         self.wait_for_no_watcher()
 
+    def test_nic_comes_back_though_nothing_can_be_written(self):
+        self.vfio("bind", FAR_NIC, "--confirm-within", "3s")
+        directory = "/var/lib/vfio-setup"
+        self.host.shell(f"mount --bind {directory} {directory}; "
+                        f"mount -o remount,bind,ro {directory}")
+        self.wait_for_driver(FAR_NIC, "e1000e")
+        self.wait_for_no_watcher()
+        self.assertEqual(self.vfio("restore", FAR_NIC, status=1).out.count("back at"), 1)
+        self.host.run("umount", directory)
+        self.vfio("restore", FAR_NIC)
+        self.assert_as_before(FAR_NIC)
+
     def test_confirmed_nic_stays(self):
         self.vfio("bind", FAR_NIC, "--confirm-within", "1h")
         self.assertIsNotNone(self.bindings()[0]["confirm"])
