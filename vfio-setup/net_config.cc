@@ -141,30 +141,122 @@ std::vector<std::string> route_words(const json& route, const std::string& inter
   return words;
 }
 
-void configure(const SavedInterface& saved, std::vector<std::string>& warnings) {
-  const std::int64_t age = boottime_seconds() - saved.saved_at;
-  const auto try_ip = [&](const std::vector<std::string>& words) {
-    const ToolResult result = run_tool("ip", words);
-    if (result.status != 0) warnings.push_back(saved.name + ": " + result.error);
-  };
-  for (const json& address : saved.addresses) {
-    if (!has_expired(address, age)) try_ip(address_words(address, saved.name, age));
+std::vector<std::string> vlan_words(const SavedInterface& vlan, const std::string& below) {
+  std::vector<std::string> words{"link", "add", "link", below, "name", vlan.name, "type", "vlan"};
+  words.insert(words.end(), {"protocol", vlan.vlan.value("protocol", "802.1Q"), "id",
+                             std::to_string(vlan.vlan.value("id", 0))});
+  const json flags = vlan.vlan.value("flags", json::array());
+  for (const auto& [flag, option] :
+       {std::pair{"REORDER_HDR", "reorder_hdr"}, std::pair{"GVRP", "gvrp"},
+        std::pair{"MVRP", "mvrp"}, std::pair{"LOOSE_BINDING", "loose_binding"}}) {
+    const bool is_on = std::find(flags.begin(), flags.end(), flag) != flags.end();
+    words.insert(words.end(), {option, is_on ? "on" : "off"});
   }
-  for (const json& route : saved.routes) try_ip(route_words(route, saved.name));
+  return words;
+}
+
+// Sets what was saved, one interface after the other; what fails becomes a warning.
+class Configurer {
+ public:
+  Configurer(const Paths& paths, std::vector<std::string>& warnings)
+      : paths_(paths), warnings_(warnings), boot_id_(current_boot_id(paths)) {}
+
+  // What is of an earlier boot may be wrong, or another machine's, by now.
+  void bring_back(const SavedInterface& saved) {
+    const bool same_boot = saved.boot_id == boot_id_;
+    if (same_boot) set_link(saved);
+    if (saved.up) try_ip(saved, {"link", "set", "dev", saved.name, "up"});
+    if (!same_boot) return;
+    const std::int64_t age = boottime_seconds() - saved.saved_at;
+    for (const json& address : saved.addresses) {
+      if (!has_expired(address, age)) try_ip(saved, address_words(address, saved.name, age));
+    }
+    for (const SavedInterface& vlan : saved.vlans) {
+      if (!exists(vlan)) try_ip(vlan, vlan_words(vlan, saved.name));
+      if (exists(vlan)) bring_back(vlan);
+    }
+    for (const json& route : saved.routes) try_ip(saved, route_words(route, saved.name));
+  }
+
+  bool exists(const SavedInterface& saved) const {
+    return std::filesystem::exists(paths_.net(saved.name));
+  }
+
+ private:
+  void set_link(const SavedInterface& saved) {
+    const std::vector<std::string> set{"link", "set", "dev", saved.name};
+    const auto with = [&](const std::vector<std::string>& words) {
+      std::vector<std::string> all = set;
+      all.insert(all.end(), words.begin(), words.end());
+      try_ip(saved, all);
+    };
+    if (saved.mtu > 0) with({"mtu", std::to_string(saved.mtu)});
+    if (!saved.mac.empty()) with({"address", saved.mac});
+    if (saved.master.empty() || link_name(paths_.net(saved.name) / "master") == saved.master) {
+      return;
+    }
+    if (saved.master_kind == "bond") with({"down"});  // else it takes no port
+    with({"master", saved.master});
+  }
+
+  void try_ip(const SavedInterface& saved, const std::vector<std::string>& words) {
+    const ToolResult result = run_tool("ip", words);
+    if (result.status != 0) warnings_.push_back(saved.name + ": " + result.error);
+  }
+
+  const Paths& paths_;
+  std::vector<std::string>& warnings_;
+  std::string boot_id_;
+};
+
+bool has_flag(const json& link, const std::string& flag) {
+  const json flags = link.value("flags", json::array());
+  return std::find(flags.begin(), flags.end(), flag) != flags.end();
+}
+
+json ask_link(const std::string& interface) {
+  const json links = ask_ip({"-json", "-details", "link", "show", "dev", interface});
+  return links.empty() ? json::object() : links.front();
+}
+
+void save_link(const json& link, SavedInterface& saved) {
+  const json kinds = link.value("linkinfo", json::object());
+  saved.mtu = link.value("mtu", 0);
+  saved.master = link.value("master", "");
+  saved.master_kind = kinds.value("info_slave_kind", "");
+  saved.vlan = kinds.value("info_data", json::object());
+  // A bond gives its ports the address.
+  if (saved.master_kind != "bond" && link.contains("permaddr")) {
+    saved.mac = link.value("address", "");
+  }
+}
+
+SavedInterface save_named(const Paths& paths, const std::string& name, bool up, const json& link,
+                          const std::vector<UpperInterface>& uppers) {
+  SavedInterface saved;
+  saved.name = name;
+  saved.up = up;
+  saved.boot_id = current_boot_id(paths);
+  saved.saved_at = boottime_seconds();
+  save_link(link, saved);
+  for (const UpperInterface& upper : uppers) {
+    if (upper.kind != "vlan") continue;
+    const json vlan = ask_link(upper.name);
+    saved.vlans.push_back(save_named(paths, upper.name, has_flag(vlan, "UP"), vlan, upper.uppers));
+    const std::string mac = vlan.value("address", "");
+    if (mac != link.value("address", "")) saved.vlans.back().mac = mac;
+  }
+  if (!up) return saved;
+  saved.addresses = read_addresses(name);
+  saved.routes = read_routes(name);
+  return saved;
 }
 
 }  // namespace
 
 SavedInterface save_interface(const Paths& paths, const NetInterface& interface) {
-  SavedInterface saved;
-  saved.name = interface.name;
-  saved.up = interface.up;
-  saved.boot_id = current_boot_id(paths);
-  saved.saved_at = boottime_seconds();
-  if (!interface.up) return saved;
-  saved.addresses = read_addresses(interface.name);
-  saved.routes = read_routes(interface.name);
-  return saved;
+  return save_named(paths, interface.name, interface.up, ask_link(interface.name),
+                    interface.uppers);
 }
 
 void take_down(const SavedInterface& interface) {
@@ -176,19 +268,15 @@ std::vector<std::string> bring_back(const Paths& paths, const SavedDevice& devic
   if (device.interfaces.empty()) return {};
   wait_for_interfaces(paths, device, patience);
   restore_names(paths, device);
-  const std::string boot_id = current_boot_id(paths);
   std::vector<std::string> warnings;
+  Configurer configurer(paths, warnings);
   for (const SavedInterface& saved : device.interfaces) {
-    if (!std::filesystem::exists(paths.net(saved.name))) {
+    if (configurer.exists(saved)) {
+      configurer.bring_back(saved);
+    } else {
       warnings.push_back(device.address + ": driver " + device.driver + " is back, its interface " +
                          saved.name + " is not");
-      continue;
     }
-    if (!saved.up) continue;
-    const ToolResult result = run_tool("ip", {"link", "set", "dev", saved.name, "up"});
-    if (result.status != 0) warnings.push_back(saved.name + ": " + result.error);
-    // Those of an earlier boot may be another machine's by now.
-    if (saved.boot_id == boot_id) configure(saved, warnings);
   }
   return warnings;
 }

@@ -36,7 +36,8 @@ namespace vfio_setup {
 
 // With defaults: what an earlier version wrote has not all of it.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SavedInterface, name, up, boot_id, saved_at,
-                                                addresses, routes)
+                                                addresses, routes, mtu, mac, master, master_kind,
+                                                vlan, vlans)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SavedDevice, address, ids, driver, modules, driver_override,
                                    interfaces)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PendingConfirm, token, deadline, persist)

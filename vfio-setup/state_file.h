@@ -24,6 +24,12 @@ struct SavedInterface {
   std::int64_t saved_at = 0;                           // seconds on CLOCK_BOOTTIME
   nlohmann::json addresses = nlohmann::json::array();  // as `ip -json address` prints them
   nlohmann::json routes = nlohmann::json::array();     // as `ip -json route` prints them
+  int mtu = 0;                                         // 0: not known
+  std::string mac;                                     // empty: the one that it has by itself
+  std::string master;                                  // bridge or bond that it is a port of
+  std::string master_kind;                             // "bridge", "bond"
+  nlohmann::json vlan;  // of a VLAN: info_data, as `ip -json -details link` prints it
+  std::vector<SavedInterface> vlans;
 };
 
 struct SavedDevice {

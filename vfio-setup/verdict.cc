@@ -25,10 +25,23 @@ std::string stacked(const UpperInterface& upper) {
                        " stands on";
 }
 
+// What could not be made again afterwards.
+void judge_stack(const std::string& below, const std::vector<UpperInterface>& uppers,
+                 Verdict& verdict) {
+  for (const UpperInterface& upper : uppers) {
+    if (upper.kind.empty()) {
+      verdict.impossible.push_back(upper.name + " stands on interface " + below +
+                                   ", and restore could not make it again: remove it first");
+    }
+    judge_stack(upper.name, upper.uppers, verdict);
+  }
+}
+
 void judge_network(const HostSnapshot& host, const PciDevice& member, bool is_target,
                    Verdict& verdict) {
   for (const NetInterface* interface : host.interfaces_of(member)) {
     const std::string subject = member.address + ": interface " + interface->name;
+    judge_stack(interface->name, interface->uppers, verdict);
     if (interface->default_route == interface->name) {
       verdict.in_use.push_back(subject + " has the default route");
     } else if (!interface->default_route.empty()) {

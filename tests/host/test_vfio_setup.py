@@ -111,6 +111,39 @@ class VfioSetup(VfioCase):
         self.assertEqual(self.lease(), address)
         self.clear_far_nic()
 
+    def test_bridge_and_vlans_and_mtu_come_back(self):
+        interface = self.interface(FAR_NIC)
+        self.addCleanup(self.clear_far_nic)
+        self.addCleanup(self.host.shell, "for i in lan br0 br7 br8 v8; do ip link delete $i; done "
+                        "2>/dev/null || true")
+        self.host.shell(f"""
+            ip link add br0 type bridge; ip link add br8 type bridge
+            ip link set {interface} mtu 1400 up master br0
+            ip link add link {interface} name lan type vlan id 7
+            ip link add link {interface} name v8 mtu 1300 type vlan protocol 802.1ad id 8
+            ip link set v8 master br8
+            ip link set lan up; ip address add 192.0.2.7/24 dev lan
+            ip route add 198.51.100.0/24 via 192.0.2.1 dev lan
+            ip route add 203.0.113.0/24 via 10.1.1.1 dev lan onlink""")
+        # Without what differs from one making to the next, and while the link comes up.
+        shown = f"""
+            ip -d route show dev lan | sed 's/ linkdown//'
+            for i in {interface} lan v8; do
+              ip -o address show dev $i scope global | sed 's/^[0-9]*: //'
+              ip -d link show dev $i | grep -o 'mtu [0-9]*\\|vlan protocol.*\\|master [a-z0-9]*'
+            done"""
+        before = self.host.shell(shown).out
+        self.assertIn("onlink", before)
+        self.assertIn("master br8", before)
+        self.vfio("bind", FAR_NIC, "--force")
+        self.host.shell("[ ! -e /sys/class/net/lan ]")
+        self.vfio("restore", FAR_NIC)
+        self.assertEqual(self.host.shell(shown).out.splitlines(), before.splitlines())
+        self.host.run("ip", "link", "add", "link", "lan", "name", "mv0", "type", "macvlan")
+        self.assertIn("mv0 stands on", self.vfio("bind", FAR_NIC, "--force", status=1).err)
+        self.host.run("ip", "link", "delete", "mv0")
+        self.assert_as_before(FAR_NIC)
+
     def test_whole_group_moves_and_its_bridge_stays(self):
         self.vfio("bind", SHARED[0])
         self.assertEqual([self.driver(address) for address in SHARED], ["vfio-pci"] * 2)

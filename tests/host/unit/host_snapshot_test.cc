@@ -80,9 +80,8 @@ TEST_F(HostSnapshotTest, what_a_vlan_or_another_interface_stands_on_is_use) {
   const HostSnapshot host = read_host(paths());
   EXPECT_THAT(judge(host, device(host, "0000:00:19.0")).in_use,
               ElementsAre(HasSubstr("interface eno1 is what vlan eno1.7 stands on")));
-  const UpperInterface& vlan = host.use.interfaces.front().uppers.front();
-  ASSERT_EQ(vlan.uppers.size(), 1U);
-  EXPECT_EQ(vlan.uppers.front().kind, "");
+  EXPECT_THAT(judge(host, device(host, "0000:00:19.0")).impossible,
+              ElementsAre(HasSubstr("macvtap0 stands on interface eno1.7")));
 }
 
 TEST_F(HostSnapshotTest, a_rejecting_ipv6_default_route_is_none) {

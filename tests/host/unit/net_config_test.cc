@@ -93,5 +93,47 @@ TEST_F(NetConfigTest, one_interface_that_is_missing_does_not_keep_the_others_fro
   EXPECT_THAT(warnings, ElementsAre(HasSubstr("its interface eno2 is not")));
 }
 
+TEST_F(NetConfigTest, a_port_of_a_bond_comes_back_to_it_with_its_mtu) {
+  tools_.answers["ip -json -details link show dev eno1"] =
+      R"([{"mtu":9000,"address":"52:00:00:00:00:01","permaddr":"52:00:00:00:00:02",
+           "master":"bond0","linkinfo":{"info_slave_kind":"bond"}}])";
+  bring_back_again();
+  EXPECT_THAT(tools_.commands,
+              ElementsAre("ip link set dev eno1 mtu 9000", "ip link set dev eno1 down",
+                          "ip link set dev eno1 master bond0", "ip link set dev eno1 up"));
+}
+
+TEST_F(NetConfigTest, a_mac_address_that_was_set_is_set_again) {
+  tools_.answers["ip -json -details link show dev eno1"] =
+      R"([{"address":"52:00:00:00:00:01","permaddr":"52:00:00:00:00:02"}])";
+  bring_back_again();
+  EXPECT_THAT(tools_.commands, Contains("ip link set dev eno1 address 52:00:00:00:00:01"));
+}
+
+TEST_F(NetConfigTest, a_vlan_is_made_again_with_all_that_it_had) {
+  add_upper("eno1", "lan", "vlan");
+  tools_.answers["ip -json -details link show dev lan"] =
+      R"([{"mtu":1400,"flags":["UP"],"master":"br0","linkinfo":{"info_kind":"vlan",
+           "info_data":{"protocol":"802.1ad","id":7,"flags":["REORDER_HDR"]},
+           "info_slave_kind":"bridge"}}])";
+  tools_.answers["ip -json address show dev lan"] =
+      R"([{"addr_info":[{"family":"inet","local":"192.0.2.1","prefixlen":24,"scope":"global"}]}])";
+  tools_.answers["ip -4 -json route show dev lan"] = R"([{"dst":"default","gateway":"192.0.2.9"}])";
+  const SavedDevice device = save();
+  tools_.commands.clear();
+  // The kernel, asked for it, would make it again; here it is there when it is looked for.
+  bring_back(paths(), device);
+  EXPECT_THAT(tools_.commands,
+              ElementsAre("ip link set dev eno1 up", "ip link set dev lan mtu 1400",
+                          "ip link set dev lan master br0", "ip link set dev lan up",
+                          "ip address replace 192.0.2.1/24 dev lan",
+                          "ip -4 route replace default via 192.0.2.9 dev lan"));
+  std::filesystem::remove(root_ / "sys/class/net/lan");
+  tools_.commands.clear();
+  bring_back(paths(), device);
+  EXPECT_THAT(tools_.commands, Contains("ip link add link eno1 name lan type vlan protocol 802.1ad "
+                                        "id 7 reorder_hdr on gvrp off mvrp off loose_binding off"));
+}
+
 }  // namespace
 }  // namespace vfio_setup
