@@ -1,7 +1,6 @@
 #include "persistence.h"
 
-#include <sys/utsname.h>
-
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
@@ -93,17 +92,23 @@ void Persistence::reload_udev() const {
   run_tool("udevadm", {"control", "--reload"});
 }
 
+std::vector<std::string> initramfs_arguments(const Paths& paths) {
+  const auto files = directory_entries(paths.boot());
+  const bool in_use = std::any_of(files.begin(), files.end(), [](const std::string& file) {
+    return file.starts_with("initrd.img-");
+  });
+  return in_use ? std::vector<std::string>{"-u", "-k", "all"} : std::vector<std::string>();
+}
+
 std::vector<std::string> Persistence::rebuild_initramfs() const {
-  utsname kernel{};
-  ::uname(&kernel);
-  const auto image = paths_.boot() / (std::string("initrd.img-") + kernel.release);
-  if (!std::filesystem::exists(image)) return {};
-  const ToolResult result = run_tool("update-initramfs", {"-u", "-k", kernel.release});
+  const auto arguments = initramfs_arguments(paths_);
+  if (arguments.empty()) return {};
+  const ToolResult result = run_tool("update-initramfs", arguments);
   if (result.status == 0) return {};
-  return {"the initramfs " + image.string() +
-          " was not built again and may still load the old "
-          "driver; build it again by the system's own means (" +
-          result.error + ")"};
+  return {
+      "the initramfs was not built again and may still load the old driver; build it again by "
+      "the system's own means (" +
+      result.error + ")"};
 }
 
 std::vector<std::string> Persistence::apply(const State& state) const {

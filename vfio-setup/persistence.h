@@ -27,6 +27,10 @@ namespace vfio_setup {
 std::string render_udev_rules(const State& state, bool persistent);
 std::string render_modprobe_config(const State& state);
 
+// What `update-initramfs` is told; empty where no initramfs of its making is in use. All of them:
+// the next boot may be of another kernel.
+std::vector<std::string> initramfs_arguments(const Paths& paths);
+
 class Persistence {
  public:
   explicit Persistence(const Paths& paths) : paths_(paths) {}

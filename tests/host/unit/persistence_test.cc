@@ -4,12 +4,15 @@
 #include <gmock/gmock.h>
 
 #include "fake_host.h"
+#include "fake_tools.h"
 #include "sysfs.h"
 
 namespace vfio_setup {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 using PersistenceTest = FakeHost;
 
@@ -52,6 +55,15 @@ TEST_F(PersistenceTest, files_come_and_go_with_the_state) {
   persistence.apply(State{});
   EXPECT_FALSE(std::filesystem::exists(paths().persistent_rules()));
   EXPECT_FALSE(std::filesystem::exists(paths().modprobe_config()));
+}
+
+TEST_F(PersistenceTest, the_initramfs_of_every_kernel_is_built_again) {
+  FakeTools tools;
+  Persistence(paths()).apply(one_binding(true));
+  EXPECT_THAT(tools.commands, IsEmpty());  // none is in use
+  write("boot/initrd.img-0.0-of-another-kernel", "");
+  Persistence(paths()).apply(State{});
+  EXPECT_THAT(tools.commands, ElementsAre("update-initramfs -u -k all"));
 }
 
 }  // namespace
