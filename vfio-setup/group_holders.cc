@@ -18,8 +18,13 @@ bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
+// Only what is a node of VFIO by its name is looked at: to look at a file on a network that has
+// gone with the NIC may take for ever. In another root, the name has something before it.
 bool holds(const std::filesystem::path& process, const std::set<dev_t>& nodes) {
   for (const std::string& fd : directory_entries(process / "fd")) {
+    std::error_code error;
+    const auto target = std::filesystem::read_symlink(process / "fd" / fd, error).string();
+    if (target.find("/dev/vfio/") == std::string::npos) continue;
     struct stat status {};
     if (::stat((process / "fd" / fd).c_str(), &status) == 0 && S_ISCHR(status.st_mode) &&
         nodes.contains(status.st_rdev)) {
