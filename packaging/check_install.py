@@ -46,11 +46,12 @@ class Install(unittest.TestCase):
                                  units / "switchd.service", instance), "")
 
     def test_s6_takes_the_services(self):
-        for name in ("switchd", "launcher"):
+        for name, program in (("switchd", "switchd"), ("launcher", "launcher"),
+                              ("launcher-vm", "launcher")):
             service = self.prefix / "share/switchd/s6" / name
             self.assertTrue(os.access(service / "run", os.X_OK))
             run("sh", "-n", service / "run")
-            self.assertIn(f"{self.prefix}/bin/{name}", (service / "run").read_text())
+            self.assertIn(f"{self.prefix}/bin/{program} ", (service / "run").read_text())
             descriptor = (service / "notification-fd").read_text().strip()
             self.assertIn(f"--ready-fd {descriptor}", (service / "run").read_text())
             self.assertEqual((service / "type").read_text(), "longrun\n")

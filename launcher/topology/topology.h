@@ -55,7 +55,7 @@ struct NetConfig {
 struct DiskConfig {
   std::filesystem::path path;
   bool readonly = false;
-  std::string origin;  // of its path
+  std::string origin = {};  // of its path
 };
 
 // When a VM counts as up: its link is attached and, where given, one of these.
