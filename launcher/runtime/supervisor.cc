@@ -25,8 +25,8 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 // VMs that start together.
 struct StartRun {
   std::vector<std::string> names;
-  std::set<std::string> started;
-  size_t pending = 0;
+  std::set<std::string> started;  // by this run, no other
+  std::set<std::string> pending;
   std::string failure;  // the first one's
 };
 
@@ -98,14 +98,17 @@ Task<> Supervisor::start(std::vector<std::string> names, bool alone) {
     const VmState state = vm(name).state();
     // One that runs, or will by itself, is what was asked for.
     if (state == VmState::running || state == VmState::backing_off) continue;
-    ++run->pending;
+    run->pending.insert(name);
+  }
+  const std::set<std::string> pending = run->pending;
+  for (const std::string& name : pending) {
     auto starting = start_one(name, run);
     boost::asio::co_spawn(changes_.loop(), std::move(starting),
                           [](const std::exception_ptr& error) {
                             if (error) std::rethrow_exception(error);
                           });
   }
-  const auto is_done = [run] { return run->pending == 0; };
+  const auto is_done = [run] { return run->pending.empty(); };
   co_await changes_.until(is_done, Clock::now() + kForever);
   if (run->failure.empty()) co_return;
   std::vector<std::string> order(run->names.rbegin(), run->names.rend());
@@ -114,40 +117,52 @@ Task<> Supervisor::start(std::vector<std::string> names, bool alone) {
   throw LaunchError(run->failure);
 }
 
-Task<> Supervisor::start_one(std::string name, std::shared_ptr<StartRun> run) {
-  Vm& one = vm(name);
-  const auto is_ready = [&] {
-    const auto& depends = one.config().depends;
-    return std::all_of(depends.begin(), depends.end(), [&](const auto& other) {
-      return vm(other).is_up() || !contains(run->names, other);
-    });
+GivenUp Supervisor::given_up(std::shared_ptr<StartRun> run) const {
+  return [this, run = std::move(run)]() -> std::string {
+    if (going_down_) return "the topology goes down";
+    return run->failure.empty() ? "" : "given up: " + run->failure;
   };
-  const auto may_go = [&] { return is_ready() || !run->failure.empty() || going_down_; };
-  co_await changes_.until(may_go, Clock::now() + kForever);
-  std::string failure;
-  if (run->failure.empty() && !going_down_) {
-    try {
-      co_await one.start();
-      run->started.insert(name);
-    } catch (const std::exception& error) {
-      failure = error.what();
+}
+
+Task<> Supervisor::await_dependencies(std::string name, std::shared_ptr<StartRun> run) {
+  const GivenUp why_not = given_up(run);
+  std::string gone;  // will not come by itself, and nobody of this run brings it
+  const auto may_go = [&] {
+    bool is_ready = true;
+    for (const std::string& other : vm(name).config().depends) {
+      if (vm(other).is_up() || !contains(run->names, other)) continue;
+      is_ready = false;
+      if (vm(other).is_down() && !run->pending.contains(other)) gone = other;
     }
+    return is_ready || !gone.empty() || !why_not().empty();
+  };
+  co_await changes_.until(may_go, Clock::now() + kForever);
+  if (const std::string reason = why_not(); !reason.empty()) {
+    throw LaunchError(name + ": " + reason);
   }
-  if (!failure.empty()) {
-    progress_.say("", "failed: " + failure);
-    if (run->failure.empty()) run->failure = failure;
-    for (const std::string& other : run->names) vm(other).abandon("given up: " + failure);
+  if (gone.empty()) co_return;
+  throw LaunchError(name + ": depends on " + gone + ", which is " + name_of(vm(gone).state()));
+}
+
+Task<> Supervisor::start_one(std::string name, std::shared_ptr<StartRun> run) {
+  std::string failure;
+  try {
+    co_await await_dependencies(name, run);
+    GivenUp why_not = given_up(run);
+    const bool is_own = co_await vm(name).start(std::move(why_not));
+    if (is_own) run->started.insert(name);
+  } catch (const std::exception& error) {
+    failure = error.what();
   }
-  --run->pending;
+  if (!failure.empty()) progress_.say("", "failed: " + failure);
+  if (run->failure.empty()) run->failure = failure;
+  run->pending.erase(name);
   changes_.notify();
 }
 
 std::vector<std::string> Supervisor::running_dependents(const std::string& name) const {
   std::vector<std::string> found = dependents(topology_, name);
-  std::erase_if(found, [&](const auto& other) {
-    const VmState state = vms_.at(other)->state();
-    return state == VmState::stopped || state == VmState::failed;
-  });
+  std::erase_if(found, [&](const auto& other) { return vms_.at(other)->is_down(); });
   return found;
 }
 
@@ -211,7 +226,6 @@ Task<> Supervisor::stop_one(std::string name, std::shared_ptr<StopRun> run) {
 
 void Supervisor::give_up_starts() {
   going_down_ = true;
-  for (const auto& [name, one] : vms_) one->abandon("the topology goes down");
   changes_.notify();
 }
 
@@ -287,10 +301,8 @@ json Supervisor::status() const {
 }
 
 bool Supervisor::idle() const {
-  return std::all_of(vms_.begin(), vms_.end(), [](const auto& one) {
-    const VmState state = one.second->state();
-    return state == VmState::stopped || state == VmState::failed;
-  });
+  return std::all_of(vms_.begin(), vms_.end(),
+                     [](const auto& one) { return one.second->is_down(); });
 }
 
 bool Supervisor::any_failed() const {

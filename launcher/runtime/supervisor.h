@@ -1,8 +1,9 @@
 // Owns a running topology: its switches, its VMs, and the order in which they come and go.
 //
 // Theory of operation. VMs that do not depend on each other start at the same time; each waits for
-// what it depends on to be up. When one cannot come up, those that were started with it are taken
-// down again. Going down is the reverse: each VM waits for those that depend on it.
+// what it depends on to be up. One that somebody else starts is waited for, and that start's
+// outcome shared. When one cannot come up, those that were started with it are taken down again, no
+// others. Going down is the reverse: each VM waits for those that depend on it.
 //
 // Threads: the event loop's. Errors: LaunchError.
 #pragma once
@@ -54,6 +55,9 @@ class Supervisor {
   Vm& vm(const std::string& name);
   void make_segments(const SupervisorOptions& options);
   Task<> start_segments(std::vector<std::string> names);
+  GivenUp given_up(std::shared_ptr<struct StartRun> run) const;
+  // Throws when one of them will not come.
+  Task<> await_dependencies(std::string name, std::shared_ptr<struct StartRun> run);
   Task<> start_one(std::string name, std::shared_ptr<struct StartRun> run);
   Task<> stop_all(std::vector<std::string> order);
   Task<> stop_one(std::string name, std::shared_ptr<struct StopRun> run);

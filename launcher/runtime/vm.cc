@@ -51,17 +51,49 @@ void Vm::fail(const std::string& why) const {
 }
 
 std::string Vm::interruption() const {
-  if (!abandoned_.empty()) return abandoned_;
-  return wanted_ ? "" : "stopped while it started";
+  if (stops_ != stops_before_) return "stopped while it started";
+  return given_up_ ? given_up_() : "";
 }
 
-Task<> Vm::start() {
+Task<bool> Vm::start(GivenUp given_up) {
+  if (wanted_) {
+    co_await share_start(std::move(given_up));
+    co_return false;
+  }
+  wanted_ = true;
   const uint64_t stops = stops_;
+  const auto outcome = std::make_shared<VmStart>();
+  start_ = outcome;
+  try {
+    co_await start_in_turn(stops, std::move(given_up));
+  } catch (const std::exception& error) {
+    outcome->failure = error.what();
+  }
+  given_up_ = nullptr;
+  outcome->done = true;
+  if (!outcome->failure.empty() && stops == stops_) wanted_ = false;
+  host_.changes.notify();
+  if (!outcome->failure.empty()) fail(outcome->failure);
+  co_return true;
+}
+
+Task<> Vm::share_start(GivenUp given_up) {
+  const std::shared_ptr<const VmStart> outcome = start_;
+  const auto is_over = [&] {
+    return (outcome->done && state_ != VmState::starting) || !given_up().empty();
+  };
+  co_await host_.changes.until(is_over, Clock::now() + kForever);
+  if (!outcome->failure.empty()) fail(outcome->failure);
+  if (is_up() || state_ == VmState::backing_off) co_return;
+  const std::string reason = given_up();
+  fail(reason.empty() ? std::string("is ") + name_of(state_) : reason);
+}
+
+Task<> Vm::start_in_turn(uint64_t stops, GivenUp given_up) {
   const auto turn = co_await turns_.take();
-  if (wanted_) fail(std::string("is ") + name_of(state_) + " already");
-  if (stops != stops_) fail("stopped before it started");
-  wanted_ = first_start_ = true;
-  abandoned_.clear();
+  stops_before_ = stops;
+  given_up_ = std::move(given_up);
+  if (const std::string reason = interruption(); !reason.empty()) fail(reason);
   backoff_ = Backoff(config_.restart);
   std::string failure;
   try {
@@ -69,7 +101,6 @@ Task<> Vm::start() {
   } catch (const std::exception& error) {
     failure = error.what();
   }
-  first_start_ = false;
   if (!failure.empty()) {
     co_await undo_start(failure);
     fail(failure);
@@ -81,11 +112,10 @@ Task<> Vm::start() {
 }
 
 Task<> Vm::undo_start(std::string failure) {
+  const bool was_stopped = stops_ != stops_before_;
   change(VmState::stopping);
   co_await end_process(false);
   co_await release(true);
-  const bool was_stopped = !wanted_;
-  wanted_ = false;
   reason_ = failure;
   change(was_stopped ? VmState::stopped : VmState::failed);
 }
@@ -158,7 +188,7 @@ Task<std::optional<milliseconds>> Vm::clear_away(uint64_t stops) {
   co_await end_process(false);
   co_await release(!again);
   if (!again) {
-    wanted_ = false;
+    if (stops == stops_) wanted_ = false;
     change(succeeded ? VmState::stopped : VmState::failed);
     co_return std::nullopt;
   }
@@ -184,12 +214,6 @@ Task<> Vm::start_again(uint64_t stops) {
   reason_ = failure;
   change(VmState::stopping);
   co_await end_process(false);
-}
-
-void Vm::abandon(const std::string& reason) {
-  if (!first_start_) return;
-  abandoned_ = reason;
-  host_.changes.notify();
 }
 
 Task<> Vm::stop() {

@@ -34,15 +34,23 @@ struct ProbeStop {
   bool done = false;  // the event loop's
 };
 
+// Why a start is not wanted any more by who asked for it; empty: it is.
+using GivenUp = std::function<std::string()>;
+
+// A start, for those who wait for it.
+struct VmStart {
+  bool done = false;
+  std::string failure;
+};
+
 class Vm {
  public:
   Vm(Host& host, VmConfig config);
 
-  // Returns when it is ready.
-  Task<> start();
+  // Returns when it is ready. A start that was asked for before is waited for, and its outcome
+  // shared: false. So is one that is up, or will be by itself.
+  Task<bool> start(GivenUp given_up);
   Task<> stop();
-  // A start under way gives up; does nothing to a VM that runs.
-  void abandon(const std::string& reason);
 
   Task<nlohmann::json> add_net(NetConfig config);
   Task<nlohmann::json> add_device(std::string device);
@@ -54,10 +62,13 @@ class Vm {
   const std::string& name() const { return config_.name; }
   VmState state() const { return state_; }
   bool is_up() const { return state_ == VmState::running; }
+  bool is_down() const { return state_ == VmState::stopped || state_ == VmState::failed; }
   unsigned kills() const { return kills_; }
   nlohmann::json status() const;
 
  private:
+  Task<> share_start(GivenUp given_up);
+  Task<> start_in_turn(uint64_t stops, GivenUp given_up);
   Task<> bring_up();
   Task<> await_ready();
   Task<> await_links(Clock::time_point deadline);
@@ -94,10 +105,11 @@ class Vm {
   Turns turns_;
   VmState state_ = VmState::stopped;
   bool wanted_ = false;
-  bool first_start_ = false;  // under way, by start()
-  std::string reason_;        // why it ended or failed last
-  std::string abandoned_;     // why a start is given up
-  uint64_t stops_ = 0;        // asked for so far
+  std::shared_ptr<VmStart> start_;  // the last one
+  GivenUp given_up_;                // of the start that has the turn
+  std::string reason_;              // why it ended or failed last
+  uint64_t stops_ = 0;              // asked for so far
+  uint64_t stops_before_ = 0;       // the last start
   unsigned restarts_ = 0;
   unsigned kills_ = 0;
 };

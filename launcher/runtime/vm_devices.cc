@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kHotplugWithin{90};
 void Vm::require_running() const {
   if (state_ != VmState::running) fail(std::string("is ") + name_of(state_) + ", not running");
   if (!process_ || !process_->running()) fail("its VMM has ended");
-  if (!wanted_) fail("is about to be stopped");
+  if (stops_ != stops_before_) fail("is about to be stopped");
 }
 
 Task<std::shared_ptr<Turn>> Vm::take_turn_of_running() {
@@ -43,7 +43,7 @@ Task<> Vm::change_hardware(std::string what, VmProcess::Operation operation) {
   require_running();
   const std::shared_ptr<VmProcess> process = process_;
   std::function<std::string()> interrupted = [this] {
-    return wanted_ ? "" : name() + ": is about to be stopped";
+    return stops_ == stops_before_ ? "" : name() + ": is about to be stopped";
   };
   std::exception_ptr error;
   try {
