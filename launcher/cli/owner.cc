@@ -11,6 +11,7 @@
 #include "cli/checks.h"
 #include "cli/readiness.h"
 #include "runtime/control_server.h"
+#include "runtime/given_disks.h"
 #include "runtime/supervisor.h"
 #include "runtime/vm_locks.h"
 #include "topology/topology_check.h"
@@ -58,6 +59,7 @@ class Owner {
                     {options.switchd, options.vfio_setup, record_directory(), warnings(topology),
                      find_driver}),
         control_(loop_, state_.control_socket(), supervisor_, progress_, [this] { quit("down"); }) {
+    for (const std::string& vm : vms) give_back_disks(topology.file, vm);
     await_signal();
   }
 
@@ -78,6 +80,12 @@ class Owner {
   }
 
  private:
+  void give_back_disks(const std::filesystem::path& topology, const std::string& vm) {
+    for (const auto& disk : GivenDisks(disk_record(topology, vm)).give_back_all()) {
+      progress_.say(vm, disk.string() + " given back, for a launcher that was killed");
+    }
+  }
+
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int number) {
       if (error) return;

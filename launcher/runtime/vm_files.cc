@@ -55,7 +55,16 @@ bool write_archives(int first, int to, const std::string& second) {
 
 VmFiles::VmFiles(const Topology& topology, const VmConfig& vm, fs::path directory,
                  std::optional<Credentials> user)
-    : topology_(topology), vm_(vm), directory_(std::move(directory)), user_(std::move(user)) {}
+    : VmFiles(topology, vm, std::move(directory), std::move(user),
+              disk_record(topology.file, vm.name)) {}
+
+VmFiles::VmFiles(const Topology& topology, const VmConfig& vm, fs::path directory,
+                 std::optional<Credentials> user, fs::path disk_record)
+    : topology_(topology),
+      vm_(vm),
+      directory_(std::move(directory)),
+      user_(std::move(user)),
+      given_(std::move(disk_record)) {}
 
 void VmFiles::prepare(VmSpec& spec) {
   spec.kernel = readable(vm_.kernel, "kernel");
@@ -99,29 +108,15 @@ void VmFiles::give_disk(const DiskConfig& disk) {
                       std::to_string(user_ ? user_->uid : getuid()) + " of VM " + vm_.name +
                       " cannot read it; open it to others, chmod a+r");
   }
-  struct stat before {};
-  if (stat(disk.path.c_str(), &before) != 0) {
-    throw LaunchError(disk.path.string() + ": " + std::strerror(errno));
-  }
-  if (user_ && (before.st_uid != user_->uid || (before.st_mode & 077) != 0)) {
-    if (chown(disk.path.c_str(), user_->uid, user_->gid) != 0 ||
-        chmod(disk.path.c_str(), 0600) != 0) {
-      throw LaunchError(disk.path.string() + ": " + std::strerror(errno));
-    }
-    given_.push_back({disk.path, before});
-  }
+  if (!fs::exists(disk.path)) throw LaunchError(disk.path.string() + ": is not there");
+  if (user_) given_.give(disk.path, *user_);
   if (may_access(user_, disk.path, R_OK | W_OK)) return;
   throw LaunchError(disk.path.string() + ": user " + std::to_string(user_ ? user_->uid : getuid()) +
                     " of VM " + vm_.name + " cannot reach it; open the directories above it");
 }
 
 void VmFiles::give_back() noexcept {
-  for (const GivenDisk& disk : given_) {
-    [[maybe_unused]] const int owner =
-        chown(disk.path.c_str(), disk.before.st_uid, disk.before.st_gid);
-    chmod(disk.path.c_str(), disk.before.st_mode & 07777);
-  }
-  given_.clear();
+  given_.give_back_all();
 }
 
 }  // namespace launcher

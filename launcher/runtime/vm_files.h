@@ -7,13 +7,11 @@
 // Threads: main thread. Errors: LaunchError.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <filesystem>
 #include <optional>
-#include <vector>
 
 #include "runtime/child_process.h"
+#include "runtime/given_disks.h"
 #include "topology/topology.h"
 #include "vmm/vmm.h"
 
@@ -23,6 +21,8 @@ class VmFiles {
  public:
   VmFiles(const Topology& topology, const VmConfig& vm, std::filesystem::path directory,
           std::optional<Credentials> user);
+  VmFiles(const Topology& topology, const VmConfig& vm, std::filesystem::path directory,
+          std::optional<Credentials> user, std::filesystem::path disk_record);
 
   // Sets kernel, initramfs and disks.
   void prepare(VmSpec& spec);
@@ -30,11 +30,6 @@ class VmFiles {
   void give_back() noexcept;
 
  private:
-  struct GivenDisk {
-    std::filesystem::path path;
-    struct stat before;
-  };
-
   std::filesystem::path readable(const std::filesystem::path& path, const char* name);
   std::filesystem::path copy(const std::filesystem::path& path, const char* name,
                              const std::string& more);
@@ -44,7 +39,7 @@ class VmFiles {
   const VmConfig& vm_;
   std::filesystem::path directory_;
   std::optional<Credentials> user_;
-  std::vector<GivenDisk> given_;
+  GivenDisks given_;
 };
 
 }  // namespace launcher

@@ -24,19 +24,26 @@ std::string number_of(const std::string& text) {
   return digits;
 }
 
+std::string real_path(const fs::path& topology) {
+  std::error_code error;
+  const fs::path path = fs::weakly_canonical(topology, error);
+  return (error ? topology : path).string();
+}
+
 }  // namespace
+
+std::string vm_key(const fs::path& topology, const std::string& vm) {
+  return number_of(real_path(topology)) + "." + vm;
+}
 
 VmLocks::VmLocks(const fs::path& topology, const std::vector<std::string>& vms,
                  const fs::path& state) {
-  std::error_code error;
-  const fs::path canonical = fs::weakly_canonical(topology, error);
-  const std::string file = (error ? topology : canonical).string();
   const fs::path directory = lock_directory();
   const std::string holder = "launcher with process id " + std::to_string(getpid()) +
                              " (state directory " + state.string() + ")";
   for (const std::string& vm : vms) {
-    locks_.emplace_back(directory / (number_of(file) + "." + vm), holder,
-                        "VM " + vm + " of " + file,
+    locks_.emplace_back(directory / vm_key(topology, vm), holder,
+                        "VM " + vm + " of " + real_path(topology),
                         "end that one first, with launcher down --state-dir DIRECTORY or as a "
                         "service");
   }

@@ -15,6 +15,9 @@
 
 namespace launcher {
 
+// A file's name for a VM of that topology: FILE.VM.
+std::string vm_key(const std::filesystem::path& topology, const std::string& vm);
+
 class VmLocks {
  public:
   // `state` is the launcher's own state directory, by which others find it.
