@@ -122,6 +122,8 @@ class BindRun {
     const Binding* before = state_.find(plan_.target->address);
     const bool interrupted = before != nullptr && before->step != kBound;
     if (before != nullptr) binding_ = *before;
+    // Whoever has to move a function again can fail half-way, as the first time.
+    if (!is_all_at_vfio()) binding_.step.clear();
     if (before == nullptr) binding_.address = plan_.target->address;
     std::vector<SavedDevice> devices;
     for (const PciDevice* device : plan_.devices) {
@@ -136,6 +138,11 @@ class BindRun {
     binding_.devices = std::move(devices);
     binding_.boot_id = current_boot_id(paths_);
     apply_options();
+  }
+
+  bool is_all_at_vfio() const {
+    return std::all_of(plan_.devices.begin(), plan_.devices.end(),
+                       [](const PciDevice* device) { return device->driver == kVfioPci; });
   }
 
   void apply_options() {

@@ -3,10 +3,30 @@
 #include <stdexcept>
 
 #include "commands.h"
+#include "device_binder.h"
 #include "persistence.h"
 #include "state_file.h"
 
 namespace vfio_setup {
+
+namespace {
+
+// What is confirmed must be there.
+void check(const Paths& paths, const Binding& binding) {
+  const std::string remedy = ": run bind again, or `vfio-setup restore " + binding.address + "`";
+  if (binding.step != "bound") {
+    throw std::runtime_error("the binding of " + binding.address + " was interrupted" + remedy);
+  }
+  if (binding.boot_id != current_boot_id(paths)) {
+    throw std::runtime_error(binding.address + " was bound before the last reboot" + remedy);
+  }
+  for (const SavedDevice& device : binding.devices) {
+    if (DeviceBinder(paths).driver_of(device.address) == "vfio-pci") continue;
+    throw std::runtime_error(device.address + " is not at vfio-pci any more" + remedy);
+  }
+}
+
+}  // namespace
 
 int confirm_command(const CommandContext& context) {
   const StateLock lock(context.paths);
@@ -15,10 +35,7 @@ int confirm_command(const CommandContext& context) {
   bool any = false;
   for (Binding& binding : state.bindings) {
     if (!binding.confirm) continue;
-    if (binding.step != "bound") {
-      throw std::runtime_error("the binding of " + binding.address + " was interrupted: run bind " +
-                               "again, or `vfio-setup restore " + binding.address + "`");
-    }
+    check(context.paths, binding);
     any = true;
     binding.persistent |= binding.confirm->persist;
     binding.confirm.reset();

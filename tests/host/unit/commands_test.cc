@@ -1,0 +1,106 @@
+// bind and confirm on a tree of files, where a function has the driver that its link names,
+// whatever is written.
+#include "commands.h"
+
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+#include "fake_host.h"
+#include "fake_tools.h"
+#include "state_file.h"
+#include "sysfs.h"
+
+namespace vfio_setup {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kNic = "0000:00:19.0";
+
+class CommandsTest : public FakeHost {
+ protected:
+  CommandsTest() {
+    write("proc/sys/kernel/random/boot_id", "this boot\n");
+    write("sys/bus/pci/drivers/vfio-pci/unbind", "");
+    write("sys/bus/pci/drivers/e1000e/unbind", "");
+    write("sys/bus/pci/drivers_probe", "");
+  }
+
+  void add_nic(const std::string& driver) {
+    directory_ = add_device(kNic, "0x020000", 3, driver);
+    write(directory_ + "/driver_override", "");
+    write("dev/vfio/3", "");
+  }
+
+  void add_record(const std::string& boot_id) {
+    Binding binding;
+    binding.address = kNic;
+    binding.step = "bound";
+    binding.boot_id = boot_id;
+    binding.devices = {{kNic, "8086:10d3", "e1000e", {}, "", {}}};
+    binding.persistent = true;
+    binding.confirm = {"token", 1, false};
+    StateFile(paths()).save(State{{binding}});
+  }
+
+  // What it failed with; empty when it did not.
+  std::string error_of(int (*command)(const CommandContext&)) {
+    options_.address = kNic;
+    std::ostringstream out;
+    try {
+      command({paths(), options_, out});
+      return "";
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+  }
+
+  State state() { return StateFile(paths()).load(); }
+  std::string override() { return *read_attribute(paths().pci_device(kNic) / "driver_override"); }
+
+  std::string directory_;
+  Options options_;
+  FakeTools tools_;
+};
+
+TEST_F(CommandsTest, a_bound_function_that_must_be_moved_again_is_rolled_back) {
+  add_nic("e1000e");  // which the fake cannot change
+  add_record("an earlier boot");
+  EXPECT_THAT(error_of(bind_command), HasSubstr("What was done so far has been undone"));
+  EXPECT_THAT(override(), testing::Not(HasSubstr("vfio-pci")));
+  EXPECT_THAT(state().bindings, IsEmpty());
+}
+
+TEST_F(CommandsTest, a_bound_function_that_stays_keeps_its_record_when_a_later_step_fails) {
+  add_nic("vfio-pci");
+  add_record("this boot");
+  std::filesystem::remove(root_ / "dev/vfio/3");
+  EXPECT_THAT(error_of(bind_command), HasSubstr("the kernel made no /dev/vfio/GROUP"));
+  EXPECT_EQ(state().bindings.size(), 1U);
+}
+
+TEST_F(CommandsTest, confirm_keeps_what_is_there) {
+  add_nic("vfio-pci");
+  add_record("this boot");
+  EXPECT_EQ(error_of(confirm_command), "");
+  EXPECT_FALSE(state().bindings[0].confirm);
+}
+
+TEST_F(CommandsTest, confirm_takes_nothing_of_an_earlier_boot) {
+  add_nic("vfio-pci");
+  add_record("an earlier boot");
+  EXPECT_THAT(error_of(confirm_command), HasSubstr("was bound before the last reboot"));
+  EXPECT_TRUE(state().bindings[0].confirm);
+}
+
+TEST_F(CommandsTest, confirm_takes_nothing_that_is_elsewhere) {
+  add_nic("e1000e");
+  add_record("this boot");
+  EXPECT_THAT(error_of(confirm_command), HasSubstr("is not at vfio-pci any more"));
+  EXPECT_TRUE(state().bindings[0].confirm);
+}
+
+}  // namespace
+}  // namespace vfio_setup
