@@ -1,13 +1,16 @@
 #include "host_use.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -24,6 +27,7 @@ constexpr unsigned long kRouteReject = 0x200;  // RTF_REJECT: an "unreachable" d
 constexpr int kDeepestStack = 8;
 
 const std::regex kPciAddress("[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]");
+const std::regex kNvmeController("nvme[0-9]+");
 const std::regex kUsbPath("[0-9]+-[0-9.]+");
 
 std::filesystem::path real_path(const std::filesystem::path& path) {
@@ -174,18 +178,56 @@ std::map<std::string, std::string> read_block_uses(const Paths& paths) {
   return uses;
 }
 
+// PCI functions that a block device hangs on. With multipath of its own, an NVMe disk is below
+// its subsystem, which links to the controllers it is reached through.
+std::set<std::string> owners_of(const std::filesystem::path& block) {
+  const std::string owner = owning_pci_address(block);
+  if (!owner.empty()) return {owner};
+  std::set<std::string> owners;
+  std::filesystem::path directory;
+  for (const auto& part : block) {
+    directory /= part;
+    if (!part.string().starts_with("nvme-subsys") || part == "nvme-subsystem") continue;
+    for (const std::string& entry : directory_entries(directory)) {
+      if (!std::regex_match(entry, kNvmeController)) continue;
+      owners.insert(owning_pci_address(real_path(directory / entry)));
+    }
+  }
+  owners.erase("");
+  return owners;
+}
+
+// Whatever has it as its own: a file system of several disks, a volume manager, an array. Without
+// the rights to open it, this is not known.
+bool is_taken(const Paths& paths, const std::string& block) {
+  const int fd = ::open((paths.dev() / block).c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0) ::close(fd);
+  return fd < 0 && errno == EBUSY;
+}
+
+std::vector<std::string> uses_of(const Paths& paths, const std::string& block,
+                                 const std::map<std::string, std::string>& known) {
+  const auto directory = paths.sys() / "class/block" / block;
+  std::vector<std::string> uses;
+  auto use = known.find(block);
+  if (use == known.end()) use = known.find(read_attribute(directory / "dev").value_or("-"));
+  if (use != known.end()) uses.push_back(use->second);
+  for (const std::string& holder : directory_entries(directory / "holders")) {
+    uses.push_back("part of " + holder);
+  }
+  return uses;
+}
+
 std::vector<StorageUse> read_storage(const Paths& paths) {
   std::vector<StorageUse> storage;
-  const auto uses = read_block_uses(paths);
-  const auto blocks = paths.sys() / "class/block";
-  for (const std::string& name : directory_entries(blocks)) {
-    const std::string owner = owning_pci_address(real_path(blocks / name));
-    if (owner.empty()) continue;
-    auto use = uses.find(name);
-    if (use == uses.end()) use = uses.find(read_attribute(blocks / name / "dev").value_or("-"));
-    if (use != uses.end()) storage.push_back({owner, name, use->second});
-    for (const std::string& holder : directory_entries(blocks / name / "holders")) {
-      storage.push_back({owner, name, "part of " + holder});
+  const auto known = read_block_uses(paths);
+  for (const std::string& name : directory_entries(paths.sys() / "class/block")) {
+    const auto uses = uses_of(paths, name, known);
+    const auto owners = owners_of(real_path(paths.sys() / "class/block" / name));
+    const bool is_taken_otherwise = uses.empty() && !owners.empty() && is_taken(paths, name);
+    for (const std::string& owner : owners) {
+      for (const std::string& use : uses) storage.push_back({owner, name, use});
+      if (is_taken_otherwise) storage.push_back({owner, name, "opened by who will not share it"});
     }
   }
   return storage;

@@ -204,6 +204,14 @@ class VfioSetup(VfioCase):
         result = self.vfio("bind", DISK_NIC, status=1)
         self.assertIn("storage nvme0n1 is in use (mounted at /mnt/nvme)", result.err)
         self.host.run("umount", "/mnt/nvme")
+        holder = self.host.spawn("python3", "-c", HOLD.replace("O_RDWR", "O_EXCL"), "/dev/nvme0n1",
+                                 "/run/disk-held")
+        self.host.until("[ -e /run/disk-held ]")
+        result = self.vfio("bind", DISK_NIC, status=1)
+        self.assertIn("storage nvme0n1 is in use (opened by who will not share it)", result.err)
+        self.host.run("kill", holder)
+        self.host.wait(holder, 5)
+        self.vfio("bind", DISK_NIC, "--dry-run")
         self.assert_as_before(DISK_NIC, *SHARED)
 
     def test_auto_with_two_candidates_lists_them(self):

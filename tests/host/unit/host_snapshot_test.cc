@@ -109,6 +109,25 @@ TEST_F(HostSnapshotTest, mounted_storage_in_the_group_is_use) {
               ElementsAre(HasSubstr("nvme0n1p1 is in use (mounted at /srv)")));
 }
 
+TEST_F(HostSnapshotTest, an_nvme_disk_with_multipath_counts_for_each_of_its_controllers) {
+  add_device("0000:00:1c.0/0000:01:00.0", "0x020000", 4, "e1000e");
+  for (const char* address : {"0000:01:00.1", "0000:02:00.0"}) {
+    const std::string path = std::string("0000:00:1c.0/") + address;
+    const auto controller = add_device(path, "0x010802", address[6] == '1' ? 4 : 5, "nvme");
+    const std::string name = address[6] == '1' ? "nvme0" : "nvme1";
+    link("sys/devices/virtual/nvme-subsystem/nvme-subsys0/" + name, controller + "/nvme/" + name);
+  }
+  const std::string disk = "sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1";
+  write(disk + "/nvme0n1p1/dev", "259:1\n");
+  link("sys/class/block/nvme0n1p1", disk + "/nvme0n1p1");
+  write("proc/self/mountinfo", "22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/root rw\n");
+  const HostSnapshot host = read_host(paths());
+  EXPECT_THAT(judge(host, device(host, "0000:01:00.0")).in_use,
+              ElementsAre(HasSubstr("0000:01:00.1: storage nvme0n1p1 is in use (mounted at /)")));
+  EXPECT_THAT(judge(host, device(host, "0000:02:00.0")).in_use,
+              ElementsAre(HasSubstr("nvme0n1p1 is in use")));
+}
+
 TEST_F(HostSnapshotTest, usb_nic_names_its_controller_and_what_else_hangs_there) {
   const auto controller = add_device("0000:00:14.0", "0x0c0330", 5, "xhci_hcd");
   const auto nic = controller + "/usb1/1-2";
