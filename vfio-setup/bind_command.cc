@@ -107,6 +107,7 @@ class BindRun {
 
   void run() {
     make_record();
+    refuse_other_users();
     const bool was_bound = binding_.step == kBound;
     try {
       carry_out();
@@ -199,13 +200,30 @@ class BindRun {
     binder_.probe(address, kVfioPci);
   }
 
+  std::vector<std::string> addresses() const {
+    std::vector<std::string> all;
+    for (const SavedDevice& device : binding_.devices) all.push_back(device.address);
+    return all;
+  }
+
+  // A VM that has the group already would share it with whoever is asked for.
+  void refuse_other_users() const {
+    const Options& options = context_.options;
+    if (options.user.empty() && options.group.empty()) return;
+    const uid_t owner = binding_.user.value_or(::geteuid());
+    for (const Holder& holder : find_holders(paths_, addresses())) {
+      if (holder.user == owner) continue;
+      throw Refusal(binding_.address + " is in use by process " + std::to_string(holder.pid) +
+                    " (" + holder.command + ") of user " + std::to_string(holder.user) +
+                    ": it does not get another owner until that has ended");
+    }
+  }
+
   void own_nodes() const {
-    std::vector<std::string> addresses;
-    for (const SavedDevice& device : binding_.devices) addresses.push_back(device.address);
     if (std::filesystem::exists(paths_.udev_control())) {
       run_tool("udevadm", {"settle", "--timeout=10"});
     }
-    const auto nodes = vfio_nodes(paths_, addresses);
+    const auto nodes = vfio_nodes(paths_, addresses());
     if (nodes.empty()) throw std::runtime_error("the kernel made no /dev/vfio/GROUP for it");
     if (!binding_.user && !binding_.group) return;
     for (const auto& node : nodes) {

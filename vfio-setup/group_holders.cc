@@ -71,8 +71,13 @@ std::vector<Holder> find_holders(const Paths& paths, const std::vector<std::stri
   }
   std::vector<Holder> holders;
   for (const std::string& pid : directory_entries(paths.proc())) {
-    if (!is_number(pid) || !holds(paths.proc() / pid, numbers)) continue;
-    holders.push_back({std::stoi(pid), read_attribute(paths.proc() / pid / "comm").value_or("")});
+    const auto process = paths.proc() / pid;
+    struct stat status {};
+    if (!is_number(pid) || !holds(process, numbers) || ::stat(process.c_str(), &status) != 0) {
+      continue;
+    }
+    holders.push_back(
+        {std::stoi(pid), read_attribute(process / "comm").value_or(""), status.st_uid});
   }
   return holders;
 }

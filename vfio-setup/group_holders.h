@@ -15,6 +15,7 @@ namespace vfio_setup {
 struct Holder {
   pid_t pid;
   std::string command;
+  uid_t user;
 };
 
 // By the device number of what each process has open: /dev/vfio/GROUP, or the function's own

@@ -81,6 +81,19 @@ TEST_F(CommandsTest, a_bound_function_that_stays_keeps_its_record_when_a_later_s
   EXPECT_EQ(state().bindings.size(), 1U);
 }
 
+TEST_F(CommandsTest, a_group_that_another_users_vm_holds_gets_no_other_owner) {
+  add_nic("vfio-pci");
+  std::filesystem::remove(root_ / "dev/vfio/3");
+  std::filesystem::create_symlink("/dev/null", root_ / "dev/vfio/3");
+  write("proc/4711/comm", "qemu\n");
+  std::filesystem::create_directories(root_ / "proc/4711/fd");
+  std::filesystem::create_symlink(root_ / "dev/vfio/3", root_ / "proc/4711/fd/7");
+  options_.user = std::to_string(::getuid() + 1);
+  EXPECT_THAT(error_of(bind_command),
+              HasSubstr("in use by process 4711 (qemu) of user " + std::to_string(::getuid())));
+  EXPECT_THAT(state().bindings, IsEmpty());
+}
+
 TEST_F(CommandsTest, confirm_keeps_what_is_there) {
   add_nic("vfio-pci");
   add_record("this boot");
