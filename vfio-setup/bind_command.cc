@@ -289,10 +289,27 @@ void forget_earlier_boots(const Paths& paths, State& state) {
   });
 }
 
-void check_persistable(const BindPlan& plan) {
+bool is_built_in(const Paths& paths, const std::string& driver) {
+  const auto directory = paths.pci_drivers() / driver;
+  return std::filesystem::exists(directory) && link_name(directory / "module").empty();
+}
+
+// The driver that a function has, or had before it was bound.
+std::string own_driver(const PciDevice& device, State& state) {
+  if (device.driver != kVfioPci) return device.driver;
+  const Binding* binding = state.find(device.address);
+  if (binding == nullptr) return "";
+  for (const SavedDevice& saved : binding->devices) {
+    if (saved.address == device.address) return saved.driver;
+  }
+  return "";
+}
+
+void check_persistable(const Paths& paths, const BindPlan& plan, State& state) {
   for (const PciDevice* device : plan.devices) {
-    if (device->driver.empty() || !device->module.empty()) continue;
-    throw Refusal(device->title() + ": driver " + device->driver +
+    const std::string driver = own_driver(*device, state);
+    if (driver.empty() || !is_built_in(paths, driver)) continue;
+    throw Refusal(device->title() + ": driver " + driver +
                   " is built into the kernel and takes the device before anything can prevent it: "
                   "--persist needs a kernel that has it as a module");
   }
@@ -302,7 +319,7 @@ BindPlan make_plan(const CommandContext& context, const HostSnapshot& host, Stat
   forget_earlier_boots(context.paths, state);
   const Options& options = context.options;
   BindPlan plan = plan_bind(host, options.address, options.force, bound_addresses(state));
-  if (options.persist) check_persistable(plan);
+  if (options.persist) check_persistable(context.paths, plan, state);
   for (const std::string& reason : plan.overridden) spdlog::warn("forced: {}", reason);
   return plan;
 }

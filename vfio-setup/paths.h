@@ -38,9 +38,10 @@ class Paths {
   std::filesystem::path state_file() const { return state_directory() / "state.json"; }
 
   std::filesystem::path udev_control() const { return root_ / "run/udev/control"; }
-  // Of this boot only: owners of /dev/vfio/GROUP, whatever udev does to the node later.
+  // Of this boot only: owners of /dev/vfio/GROUP, whatever udev does to the node later. A name of
+  // its own: of two files with one name, udev reads that in /etc alone.
   std::filesystem::path volatile_rules() const {
-    return root_ / "run/udev/rules.d/70-vfio-setup.rules";
+    return root_ / "run/udev/rules.d/70-vfio-setup-this-boot.rules";
   }
   std::filesystem::path persistent_rules() const {
     return root_ / "etc/udev/rules.d/70-vfio-setup.rules";

@@ -1,6 +1,7 @@
 #include "persistence.h"
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <stdexcept>
 
@@ -33,6 +34,16 @@ std::string owner_rule(const Binding& binding) {
   if (binding.user) rule += ", OWNER=\"" + std::to_string(*binding.user) + "\"";
   if (binding.group) rule += ", GROUP=\"" + std::to_string(*binding.group) + "\"";
   return rule + ", MODE=\"" + (binding.group ? "0660" : "0600") + "\"\n";
+}
+
+// Those of the file that bind functions.
+std::string bind_rules_of(const Paths& paths) {
+  std::ifstream file(paths.persistent_rules());
+  std::string rules;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("driver_override") != std::string::npos) rules += line + "\n";
+  }
+  return rules;
 }
 
 // Addresses with ids, by module.
@@ -121,11 +132,14 @@ std::vector<std::string> Persistence::apply(const State& state) const {
       return false;
     }
   };
+  const std::string bound_before = bind_rules_of(paths_);
   const bool owners = write(paths_.volatile_rules(), render_udev_rules(state, false));
   const bool rules = write(paths_.persistent_rules(), render_udev_rules(state, true));
   const bool config = write(paths_.modprobe_config(), render_modprobe_config(state));
   if (owners || rules) reload_udev();
-  const auto warnings = rules || config ? rebuild_initramfs() : std::vector<std::string>();
+  // Owners of nodes are none of its business.
+  const bool binds = config || bind_rules_of(paths_) != bound_before;
+  const auto warnings = binds ? rebuild_initramfs() : std::vector<std::string>();
   if (!failures.empty()) throw std::runtime_error(failures);
   return warnings;
 }

@@ -94,6 +94,15 @@ TEST_F(CommandsTest, a_group_that_another_users_vm_holds_gets_no_other_owner) {
   EXPECT_THAT(state().bindings, IsEmpty());
 }
 
+TEST_F(CommandsTest, a_bound_nic_whose_driver_is_built_in_cannot_become_persistent) {
+  add_nic("vfio-pci");
+  add_record("this boot");
+  options_.persist = true;
+  EXPECT_THAT(error_of(bind_command), HasSubstr("driver e1000e is built into the kernel"));
+  link("sys/bus/pci/drivers/e1000e/module", "sys/module/e1000e");
+  EXPECT_EQ(error_of(bind_command), "");
+}
+
 TEST_F(CommandsTest, confirm_keeps_what_is_there) {
   add_nic("vfio-pci");
   add_record("this boot");

@@ -14,6 +14,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::SizeIs;
 using PersistenceTest = FakeHost;
 
 State one_binding(bool persistent) {
@@ -64,6 +65,22 @@ TEST_F(PersistenceTest, the_initramfs_of_every_kernel_is_built_again) {
   write("boot/initrd.img-0.0-of-another-kernel", "");
   Persistence(paths()).apply(State{});
   EXPECT_THAT(tools.commands, ElementsAre("update-initramfs -u -k all"));
+}
+
+TEST_F(PersistenceTest, another_owner_is_no_reason_to_build_the_initramfs) {
+  FakeTools tools;
+  write("boot/initrd.img-1", "");
+  State state = one_binding(true);
+  Persistence(paths()).apply(state);
+  EXPECT_THAT(tools.commands, SizeIs(1));
+  state.bindings[0].user = 7;
+  Persistence(paths()).apply(state);
+  EXPECT_THAT(*read_attribute(paths().persistent_rules()), HasSubstr("OWNER=\"7\""));
+  EXPECT_THAT(tools.commands, SizeIs(1));
+}
+
+TEST_F(PersistenceTest, rules_of_this_boot_are_not_hidden_by_persistent_ones) {
+  EXPECT_NE(paths().volatile_rules().filename(), paths().persistent_rules().filename());
 }
 
 }  // namespace
