@@ -81,8 +81,25 @@ std::vector<std::string> Segment::arguments() const {
   return words;
 }
 
+// One at a time: a second start finds what the first has made, or tries for itself.
 Task<> Segment::start() {
+  const auto is_free = [this] { return !starting_; };
+  co_await changes_.until(is_free, Clock::now() + kForever);
   if (started_) co_return;
+  starting_ = true;
+  std::exception_ptr failure;
+  try {
+    co_await start_switch();
+    started_ = true;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  starting_ = false;
+  changes_.notify();
+  if (failure) std::rethrow_exception(failure);
+}
+
+Task<> Segment::start_switch() {
   if (options_.config.start) {
     StateDirectory::make_private(options_.directory, kPassThrough, options_.user);
     co_await launch();
@@ -93,7 +110,6 @@ Task<> Segment::start() {
     watch_.connect(control_socket());
     progress_.say("switch " + name(), "runs already, " + control_socket().string());
   }
-  started_ = true;
 }
 
 Task<> Segment::launch() {

@@ -65,6 +65,7 @@ class Segment {
  private:
   Task<nlohmann::json> call(std::string method, nlohmann::json params);
   Task<std::filesystem::path> make_port(PortWish wish, bool keeps);
+  Task<> start_switch();
   Task<> launch();
   Task<> await_ready(int ready);
   Task<> recover();
@@ -84,6 +85,7 @@ class Segment {
   SwitchWatch watch_;  // of one that is not ours
   std::map<std::string, PortWish> ports_;
   Clock::time_point launched_;
+  bool starting_ = false;
   bool started_ = false;
   bool recovering_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

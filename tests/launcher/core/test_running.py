@@ -132,6 +132,18 @@ class Running(LauncherCase):
         self.assertIn("a.net0", self.lab.switch_ports())
         self.end()
 
+    def test_two_starts_at_once_start_one_switch(self):
+        apart = vm("c", more="net = []")
+        self.lab.up(vm("a") + vm("b") + apart, "c")
+        starts = [subprocess.Popen([self.lab.program, "start", name, "--state-dir",
+                                    str(self.lab.state)], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, env=self.lab.environment)
+                  for name in ("a", "b")]
+        self.assertEqual([start.wait(60) for start in starts], [0, 0], self.lab.said())
+        self.assertEqual(self.lab.said().count("switch default: running"), 1, self.lab.said())
+        self.assertEqual(set(self.lab.switch_ports()), {"a.net0", "b.net0"})
+        self.end()
+
     def test_running_switch_of_others(self):
         control = self.lab.path / "switch.sock"
         self.start_switch("--port", "mine")
