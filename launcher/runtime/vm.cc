@@ -114,7 +114,7 @@ Task<> Vm::start_in_turn(uint64_t stops, GivenUp given_up) {
 Task<> Vm::undo_start(std::string failure) {
   const bool was_stopped = stops_ != stops_before_;
   change(VmState::stopping);
-  co_await end_process(false);
+  co_await end_process();
   co_await release(true);
   reason_ = failure;
   change(was_stopped ? VmState::stopped : VmState::failed);
@@ -126,6 +126,7 @@ Task<> Vm::bring_up() {
   if (const std::string reason = interruption(); !reason.empty()) throw LaunchError(reason);
   process_ = std::make_shared<VmProcess>(host_, config_, spec, resources_.user(), console_, log_);
   const std::shared_ptr<VmProcess> process = process_;
+  booted_ = false;
   const auto& user = resources_.user();
   remark(std::string("started, ") + host_.find_driver(config_.vmm).name + ", process id " +
          std::to_string(process->pid()) +
@@ -140,6 +141,7 @@ Task<> Vm::bring_up() {
     error = std::current_exception();
   }
   if (error) co_await explain(error);
+  booted_ = true;
   co_await await_ready();
   change(VmState::running);
 }
@@ -185,7 +187,7 @@ Task<std::optional<milliseconds>> Vm::clear_away(uint64_t stops) {
   remark("ended by itself: " + reason_);
   const bool again = restarts(config_.restart.policy, succeeded);
   const auto delay = backoff_.after(ran);
-  co_await end_process(false);
+  co_await end_process();
   co_await release(!again);
   if (!again) {
     if (stops == stops_) wanted_ = false;
@@ -213,7 +215,7 @@ Task<> Vm::start_again(uint64_t stops) {
   }
   reason_ = failure;
   change(VmState::stopping);
-  co_await end_process(false);
+  co_await end_process();
 }
 
 Task<> Vm::stop() {
@@ -224,7 +226,7 @@ Task<> Vm::stop() {
   const auto turn = co_await turns_.take();
   if (process_) {
     change(VmState::stopping);
-    co_await end_process(true);
+    co_await end_process();
     reason_ = "stopped";
   }
   co_await release(true);
@@ -264,9 +266,12 @@ Task<> Vm::press_power_button() {
   co_await process->ended(Clock::now() + config_.power_button_grace);
 }
 
-Task<> Vm::end_process(bool politely) {
+Task<> Vm::end_process() {
   const std::shared_ptr<VmProcess> process = process_;
   if (!process) co_return;
+  // A guest that was booted may have disks to put in order, be it ready or not; before, there is
+  // nobody to hear the button.
+  const bool politely = booted_;
   if (politely) co_await press_power_button();
   if (process->running()) {
     if (politely) remark("does not power off; shut down by force");

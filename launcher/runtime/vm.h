@@ -5,7 +5,7 @@
 // comes or goes. start() brings it up and leaves supervise() behind, which waits for the process to
 // end or for a stop. stop() says that the VM is not wanted before it has its turn, so that whoever
 // has it (a start, above all) gives up; then it ends the process: power button, wait, shutdown,
-// kill.
+// kill. So does a start that fails or gives up, once the guest was booted.
 //
 // Threads: the event loop's. Errors: LaunchError with the VM's name before it.
 #pragma once
@@ -82,7 +82,7 @@ class Vm {
   Task<> start_again(uint64_t stops);
   Task<> explain(std::exception_ptr error);
   Task<> release(bool with_devices);
-  Task<> end_process(bool politely);
+  Task<> end_process();
   Task<> press_power_button();
   Task<> attempt(const char* what, VmProcess::Operation operation);
   void change(VmState state);
@@ -101,6 +101,7 @@ class Vm {
   LogFile log_;
   VmResources resources_;
   std::shared_ptr<VmProcess> process_;  // held by whoever waits for something of it
+  bool booted_ = false;                 // boot() of that process came to its end
   Backoff backoff_;
   Turns turns_;
   VmState state_ = VmState::stopped;

@@ -31,6 +31,30 @@ class Failure(LauncherCase):
         self.fails(vm("bad", more='ready = { within = 1, address = "fe80::5" }'),
                    "address fe80::5 does not answer within 1 s")
 
+    def test_guests_that_were_booted_get_the_power_button_in_order(self):
+        waits = 'ready = { console_line = "never", within = "60s" }\n'
+        self.lab.up(vm("router") + vm("app", more=waits + 'depends = ["router"]')
+                    + vm("slow", "hang-boot"), wait=False)
+        self.lab.wait_line("app: net0 is attached")
+        self.lab.wait_line("slow: started")
+        self.end()
+        said = self.lab.said()
+        self.assertNotIn("slow: power button", said)
+        self.assertLess(said.index("app: power button pressed"),
+                        said.index("router: power button pressed"))
+        self.assertNotIn("app: does not power off", said)
+
+    def test_guest_that_was_booted_gets_the_power_button_when_another_fails(self):
+        self.fails(vm("slow", more='ready = { console_line = "never", within = "60s" }')
+                   + vm("bad", "refuse-boot"), "bad: this machine does not boot",
+                   "slow: power button pressed", "everything is down")
+
+    def test_guest_that_does_not_hear_the_button_is_down_after_its_grace(self):
+        self.fails(vm("deaf", "no-power-button", 'power_button_grace = "1s"\n'
+                      'ready = { console_line = "never", within = "1s" }'),
+                   "deaf: power button pressed", "deaf: does not power off; shut down by force",
+                   "everything is down")
+
     def test_interrupted_while_a_vm_hangs_at_boot(self):
         self.lab.up(vm("good") + vm("slow", "hang-boot"), wait=False)
         self.lab.wait_line("slow: started")
