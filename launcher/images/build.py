@@ -21,7 +21,7 @@ def default_cache():
 def parse(words):
     parser = argparse.ArgumentParser(prog="launcher-image", description=__doc__)
     parser.add_argument("image", choices=[*RECIPES, "all"])
-    parser.add_argument("directory", type=Path, help="where IMAGE.vmlinuz and IMAGE.initramfs go")
+    parser.add_argument("directory", type=Path, help="where IMAGE.vmlinuz, .initramfs and .packages go")
     parser.add_argument("--cache", type=Path, default=default_cache(),
                         help="where packages are kept (default: %(default)s)")
     parser.add_argument("--list", action="store_true", help="print the files inside as well")
@@ -35,6 +35,16 @@ def write(path, data):
     temporary.rename(path)
 
 
+def tell(name, built, listed):
+    print(f"{name}: kernel {len(built.kernel) / 1e6:.1f} MB, initramfs "
+          f"{len(built.initramfs) / 1e6:.1f} MB ({built.unpacked / 1e6:.1f} MB in the guest's memory), "
+          f"{built.digest}")
+    for note in built.notes:
+        print(f"{name}: {note}")
+    if listed:
+        print("\n".join(built.contents))
+
+
 def main(words):
     arguments = parse(words)
     arguments.directory.mkdir(parents=True, exist_ok=True)
@@ -43,10 +53,9 @@ def main(words):
         built = build(name, cache)
         write(arguments.directory / f"{name}.vmlinuz", built.kernel)
         write(arguments.directory / f"{name}.initramfs", built.initramfs)
-        print(f"{name}: kernel {len(built.kernel) / 1e6:.1f} MB, initramfs "
-              f"{len(built.initramfs) / 1e6:.1f} MB, {built.digest}")
-        if arguments.list:
-            print("\n".join(built.contents))
+        write(arguments.directory / f"{name}.packages", "".join(
+            f"{package}\n" for package in built.packages).encode())
+        tell(name, built, arguments.list)
     return 0
 
 

@@ -17,6 +17,7 @@ class ImageBuild(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             shown = subprocess.run([sys.executable, "-B", BUILD, image, directory, "--list", "--cache",
                                     IMAGES / "cache"], check=True, capture_output=True, text=True)
+            self.assertIn("busybox_1", pathlib.Path(directory, f"{image}.packages").read_text())
             files = {suffix: pathlib.Path(directory, f"{image}.{suffix}").read_bytes()
                      for suffix in ("vmlinuz", "initramfs")}
         return shown.stdout.splitlines(), files

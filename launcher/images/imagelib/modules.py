@@ -44,6 +44,11 @@ class Modules:
         for name in names:
             self._plain.update(self._choose(name))
 
+    def firmware(self):
+        """Names of the files that each chosen module may ask for."""
+        for name in sorted(self._chosen):
+            yield name, list(dict.fromkeys(self._strings(name, "firmware")))
+
     def _choose(self, name):
         """Adds the module; returns it with all it needs, in the order they are loaded."""
         if name in self._builtin:

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 from pathlib import Path
 
+from .firmware import Firmware
 from .modules import Modules
 from .packages import kernel_package, known
 from .tree import Tree
@@ -39,15 +40,22 @@ WIRELESS_PACKAGES = (
     "wpasupplicant", "iw", "libnl-3-200", "libnl-genl-3-200", "libnl-route-3-200", "libpcsclite1",
     "libreadline8", "libssl3", "wireless-regdb")
 WIRELESS_FILES = (
-    "usr/sbin/wpa_supplicant", "usr/sbin/wpa_cli", "usr/sbin/iw", "usr/lib/firmware/regulatory.db*")
+    "usr/sbin/wpa_supplicant", "usr/sbin/wpa_cli", "usr/sbin/iw",
+    "usr/lib/firmware/regulatory.db-debian", "usr/lib/firmware/regulatory.db.p7s-debian")
+# What Debian's alternatives make at installation. Its kernel trusts the signature of this one.
+WIRELESS_LINKS = (
+    ("usr/lib/firmware/regulatory.db", "regulatory.db-debian"),
+    ("usr/lib/firmware/regulatory.db.p7s", "regulatory.db.p7s-debian"))
 WIRELESS_DRIVERS = ("drivers/net/wireless/", "mac80211_hwsim")
 # Ciphers of WPA, which mac80211 asks for by name: no driver depends on them.
 WIRELESS_MODULES = ("ccm", "ctr", "cmac", "gcm", "ghash_generic")
-# Taken where apt knows them: most are in an archive area that many machines do not use.
+# Taken where apt knows them: most are in an archive area that many machines do not use. Of the wired
+# ones firmware-netronome, -cavium and -myricom are left out: 150 MB for three rare families.
+WIRED_FIRMWARE = ("firmware-realtek", "firmware-bnx2", "firmware-bnx2x", "firmware-misc-nonfree",
+                  "firmware-qlogic")
 WIRELESS_FIRMWARE = (
     "firmware-ath9k-htc", "firmware-atheros", "firmware-brcm80211", "firmware-iwlwifi",
-    "firmware-libertas", "firmware-mediatek", "firmware-realtek")
-WIRED_FIRMWARE = ("firmware-realtek", "firmware-bnx2", "firmware-bnx2x", "firmware-misc-nonfree")
+    "firmware-libertas")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Recipe:
     drivers: tuple  # loaded when there is a device for them
     overlays: tuple  # directories below guest/
     firmware: tuple = ()
+    links: tuple = ()
 
 
 RECIPES = {
@@ -73,16 +82,20 @@ RECIPES = {
                               COMMON_MODULES + FIREWALL_MODULES + WIRELESS_MODULES,
                               ROUTER_DRIVERS + WIRELESS_DRIVERS,
                               ("common", "router", "wireless"),
-                              WIRED_FIRMWARE + WIRELESS_FIRMWARE),
+                              WIRED_FIRMWARE + WIRELESS_FIRMWARE, WIRELESS_LINKS),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Built:
-    """`contents`: names of the files inside the initramfs."""
+    """`unpacked`: bytes that the guest's memory holds of it. `contents`: names of the files inside.
+    `packages`: as Debian names their files. `notes`: what whoever builds it should know."""
     kernel: bytes
     initramfs: bytes
+    unpacked: int
     contents: list
+    packages: list
+    notes: list
 
     @property
     def digest(self):
@@ -93,26 +106,45 @@ def _padded(data):
     return data + b"\0" * (-len(data) % ALIGNMENT)
 
 
+def _add_firmware(tree, modules, recipe, packages):
+    """Returns what to say about what is missing."""
+    firmware = Firmware(tree)
+    for module, names in modules.firmware():
+        firmware.take(module, names)
+    unknown = sorted(set(recipe.firmware) - set(packages))
+    notes = []
+    if firmware.missing and recipe.firmware:
+        notes.append("lacks firmware that these may ask for: " + " ".join(sorted(firmware.missing)))
+    if unknown:
+        notes.append(f"apt knows no {' '.join(unknown)}: for cards that need their firmware add the "
+                     "area non-free-firmware to apt's sources, run apt-get update, and build again")
+    return notes
+
+
 def build(name, cache):
     """Builds one image from what the cache has or fetches. The same packages give the same bytes."""
     recipe = RECIPES[name]
     linux = kernel_package(recipe.kernel)
     firmware = tuple(package for package in recipe.firmware if known(package))
     directories = cache.unpack(sorted({linux, *recipe.packages, *firmware}))
+    packages = sorted(path.name for path in directories.values())
     kernel_root = directories.pop(linux)
     tree = Tree(directories)
     for overlay in recipe.overlays:
         tree.overlay(GUEST / overlay)
     tree.take(*recipe.files)
-    if firmware:
-        tree.take("usr/lib/firmware/*")
+    for path, target in recipe.links:
+        tree.link(path, target)
     tree.busybox()
     modules = Modules(kernel_root)
     modules.choose_plain(*recipe.modules)
     modules.choose(*recipe.drivers)
     modules.add_to(tree)
+    notes = _add_firmware(tree, modules, recipe, firmware)
     tree.link("init", "usr/bin/busybox")
     tree.text("etc/image", [name])
     tree.text("etc/modules", recipe.modules)
     [kernel] = kernel_root.glob("boot/vmlinuz-*")
-    return Built(kernel.read_bytes(), _padded(gzip.compress(tree.cpio(), 6, mtime=0)), tree.names())
+    archive = tree.cpio()
+    return Built(kernel.read_bytes(), _padded(gzip.compress(archive, 6, mtime=0)), len(archive),
+                 tree.names(), packages, notes)

@@ -1,6 +1,7 @@
 """The files of an image: taken from packages, from the directories beside this, or made here."""
 
 import fnmatch
+import lzma
 import os
 import subprocess
 from pathlib import Path
@@ -63,6 +64,23 @@ class Tree:
             for path in found:
                 self._take(path)
 
+    def sources(self, pattern):
+        """Paths of what packages have."""
+        return sorted(fnmatch.filter(self._sources, pattern))
+
+    def take_compressed(self, path):
+        """As PATH.xz; a link leads to what is compressed as well."""
+        source = self._sources.get(path)
+        if source is None or f"{path}.xz" in self._entries:
+            return
+        if source.is_symlink():
+            target = os.readlink(source)
+            self.link(f"{path}.xz", f"{target}.xz")
+            self.take_compressed(self._end(path, target))
+            return
+        # The kernel knows no other check.
+        self.file(f"{path}.xz", lzma.compress(source.read_bytes(), check=lzma.CHECK_CRC32), 0o644)
+
     def _take(self, path):
         if path in self._entries:
             return
@@ -78,9 +96,12 @@ class Tree:
 
     def _take_link(self, path, target):
         self.link(path, target)
-        end = target.lstrip("/") if target.startswith("/") else \
-            os.path.normpath(os.path.join(os.path.dirname(path), target))
-        self._take(_merged(end))
+        self._take(self._end(path, target))
+
+    @staticmethod
+    def _end(path, target):
+        return _merged(target.lstrip("/") if target.startswith("/") else
+                       os.path.normpath(os.path.join(os.path.dirname(path), target)))
 
     def _take_library(self, name, user):
         if name.startswith("/"):  # the loader

@@ -12,6 +12,7 @@ sys.path.insert(0, str(REPOSITORY / "launcher/images"))
 
 from imagelib.cpio import Cpio  # noqa: E402
 from imagelib.elf import is_elf, needed  # noqa: E402
+from imagelib.firmware import Firmware  # noqa: E402
 from imagelib.modules import ModuleError, Modules  # noqa: E402
 from imagelib.tree import Tree, TreeError  # noqa: E402
 
@@ -78,8 +79,9 @@ class TreeTest(Directory):
 
 
 class ModulesTest(Directory):
-    def module(self, path, depends="", aliases=(), softdep=""):
+    def module(self, path, depends="", aliases=(), softdep="", firmware=()):
         info = b"\0depends=" + depends.encode()
+        info += b"".join(b"\0firmware=" + name.encode() for name in firmware)
         info += b"\0softdep=" + softdep.encode() if softdep else b""
         info += b"".join(b"\0alias=" + alias.encode() for alias in aliases) + b"\0"
         self.put(f"lib/modules/6/kernel/{path}.ko", b"\x7fELF" + info)
@@ -121,6 +123,25 @@ class ModulesTest(Directory):
         self.modules.add_to(self.tree)
         self.assertIn("usr/lib/modules/6/kernel/drivers/bus.ko", self.tree.names())
         self.assertIn("usr/lib/modules/6/kernel/drivers/net/card.ko.xz", self.tree.names())
+
+    def test_firmware_that_chosen_modules_name_is_taken_and_no_other(self):
+        for name in ("old-3", "old-5", "new-9"):
+            self.put(f"lib/firmware/iwlwifi-{name}.ucode", name.encode())
+        self.put("lib/firmware/nic/real", b"blob")
+        (self.root / "lib/firmware/nic/fw").symlink_to("real")
+        self.module("drivers/net/radio", firmware=["iwlwifi-old-7.ucode", "nic/fw", "nic/gone", "nic/x-sdio.bin"])
+        self.module("drivers/other", firmware=["iwlwifi-new-9.ucode"])
+        tree = Tree({"package": self.root})
+        modules, firmware = Modules(self.root), Firmware(tree)
+        modules.choose("radio")
+        for module, names in modules.firmware():
+            firmware.take(module, names)
+        self.assertEqual([name for name in tree.names() if name.endswith(".xz")],
+                         [f"usr/lib/firmware/{name}.xz" for name in
+                          ("iwlwifi-old-5.ucode", "nic/fw", "nic/real")])
+        self.assertEqual(lzma.decompress(tree._entries["usr/lib/firmware/nic/real.xz"][2]), b"blob")
+        self.assertEqual(tree._entries["usr/lib/firmware/nic/fw.xz"][2], "real.xz")
+        self.assertEqual(firmware.missing, {"radio": ["nic/gone"]})
 
     def test_an_unknown_module_is_named(self):
         with self.assertRaisesRegex(ModuleError, "no module nonesuch"):
