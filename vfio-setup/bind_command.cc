@@ -81,9 +81,13 @@ class HeldSignals {
 };
 
 SavedDevice save_device(const Paths& paths, const HostSnapshot& host, const PciDevice& device) {
-  SavedDevice saved{device.address,         device.ids(),
-                    device.driver,          modules_for(device.modalias),
-                    device.driver_override, {}};
+  SavedDevice saved{device.address,
+                    device.ids(),
+                    device.driver,
+                    modules_for(device.modalias),
+                    device.driver_override,
+                    {},
+                    static_cast<int>(device.virtual_functions.size())};
   if (!device.module.empty() && device.driver != kVfioPci &&
       std::find(saved.modules.begin(), saved.modules.end(), device.module) == saved.modules.end()) {
     saved.modules.insert(saved.modules.begin(), device.module);

@@ -56,6 +56,7 @@ json device_json(const HostSnapshot& host, const PciDevice& device) {
           {"group_members", other_members(host, device)},
           {"numa_node", or_null(device.numa_node)},
           {"reset_methods", device.reset_methods},
+          {"virtual_functions", device.virtual_functions},
           {"boot_vga", device.boot_vga},
           {"verdict", verdict_json(judge(host, device))}};
 }

@@ -55,6 +55,10 @@ void read_sysfs(const Paths& paths, PciDevice& device) {
   device.modalias = read_attribute(directory / "modalias").value_or("");
   device.reset_methods = split_words(read_attribute(directory / "reset_method").value_or(""));
   device.boot_vga = read_attribute(directory / "boot_vga") == "1";
+  for (const std::string& entry : directory_entries(directory)) {
+    if (entry.starts_with("virtfn"))
+      device.virtual_functions.push_back(link_name(directory / entry));
+  }
   const std::string group = link_name(directory / "iommu_group");
   if (!group.empty()) device.iommu_group = std::stoi(group);
 }

@@ -25,6 +25,7 @@ struct PciDevice {
   std::optional<int> iommu_group;
   std::optional<int> numa_node;
   std::vector<std::string> reset_methods;
+  std::vector<std::string> virtual_functions;  // addresses; they go when its driver does (SR-IOV)
   bool boot_vga = false;
 
   // Base class 02h, and 802.11 of base class 0Dh (PCI Code and ID Assignment, 1.3 and 1.14).

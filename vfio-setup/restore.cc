@@ -43,6 +43,17 @@ std::string why_absent(const Paths& paths, const SavedDevice& device) {
   return ids == saved ? "" : "another card (" + ids + ") has its address now";
 }
 
+std::vector<std::string> make_virtual_functions(const Paths& paths, const SavedDevice& device) {
+  const auto number = paths.pci_device(device.address) / "sriov_numvfs";
+  if (device.virtual_functions == 0 || read_attribute(number) != "0") return {};
+  try {
+    write_attribute(number, std::to_string(device.virtual_functions));
+    return {};
+  } catch (const std::exception& error) {
+    return {device.address + ": its virtual functions are not back: " + error.what()};
+  }
+}
+
 std::vector<std::string> restore_device(const Paths& paths, const Binding& binding,
                                         const SavedDevice& device) {
   const std::string absent = why_absent(paths, device);
@@ -52,7 +63,9 @@ std::vector<std::string> restore_device(const Paths& paths, const Binding& bindi
                                                    device.driver_override);
   // Half-done work may have taken the interface down without having moved the function.
   if (!moved && !same_boot) return {};
-  return bring_back(paths, device);
+  std::vector<std::string> warnings = make_virtual_functions(paths, device);
+  append(warnings, bring_back(paths, device));
+  return warnings;
 }
 
 // Those that did not go back stay in the binding, which is not persistent any more.

@@ -38,8 +38,8 @@ namespace vfio_setup {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SavedInterface, name, up, boot_id, saved_at,
                                                 addresses, routes, mtu, mac, master, master_kind,
                                                 vlan, vlans)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SavedDevice, address, ids, driver, modules, driver_override,
-                                   interfaces)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SavedDevice, address, ids, driver, modules,
+                                                driver_override, interfaces, virtual_functions)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PendingConfirm, token, deadline, persist)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Binding, address, step, boot_id, devices, user, group,
                                    persistent, confirm)

@@ -39,6 +39,7 @@ struct SavedDevice {
   std::vector<std::string> modules;
   std::string driver_override;  // empty: it had none
   std::vector<SavedInterface> interfaces;
+  int virtual_functions = 0;  // how many its driver had made (SR-IOV)
 };
 
 // The binding is given back at the deadline unless it was confirmed.

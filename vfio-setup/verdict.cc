@@ -77,6 +77,24 @@ void judge_unknown(const HostSnapshot& host, const PciDevice& member, Verdict& v
                            member.driver + ", and its group would be passed with it");
 }
 
+// They cease to be when the function leaves its driver.
+void judge_virtual_functions(const HostSnapshot& host, const PciDevice& member, Verdict& verdict) {
+  for (const std::string& address : member.virtual_functions) {
+    const PciDevice* function = host.find(address);
+    if (function == nullptr) continue;
+    judge_network(host, *function, true, verdict);
+    judge_storage(host, *function, verdict);
+    if (function->driver == "vfio-pci") {
+      verdict.in_use.push_back(address + ": is a virtual function of " + member.address +
+                               " that a VM may have");
+    }
+  }
+  if (member.virtual_functions.empty()) return;
+  verdict.notes.push_back(member.address + ": its " +
+                          std::to_string(member.virtual_functions.size()) +
+                          " virtual functions go until it is given back");
+}
+
 void judge_member(const HostSnapshot& host, const PciDevice& member, bool is_target,
                   Verdict& verdict) {
   if (member.is_bridge()) {
@@ -90,6 +108,7 @@ void judge_member(const HostSnapshot& host, const PciDevice& member, bool is_tar
   judge_network(host, member, is_target, verdict);
   judge_storage(host, member, verdict);
   judge_usb(host, member, is_target, verdict);
+  judge_virtual_functions(host, member, verdict);
   if (!is_target) judge_unknown(host, member, verdict);
 }
 

@@ -94,6 +94,17 @@ TEST(BindPlan, an_interface_that_is_up_with_an_address_is_use) {
   EXPECT_EQ(refusal(host, "01:00.0", true), "");
 }
 
+TEST(BindPlan, a_used_virtual_function_is_use_of_what_it_belongs_to) {
+  HostSnapshot host{{function("0000:01:00.0", 4), function("0000:01:10.0", 5)}, {}};
+  host.devices[0].virtual_functions = {"0000:01:10.0"};
+  EXPECT_EQ(refusal(host, "01:00.0"), "");
+  host.use.interfaces = {interface("0000:01:10.0", "eth0v0", true, "eth0v0")};
+  EXPECT_THAT(refusal(host, "01:00.0"), HasSubstr("eth0v0 has the default route"));
+  host.use.interfaces.clear();
+  host.devices[1].driver = "vfio-pci";
+  EXPECT_THAT(refusal(host, "01:00.0"), HasSubstr("0000:01:10.0: is a virtual function of"));
+}
+
 TEST(BindPlan, force_overrides_use_but_not_the_impossible) {
   HostSnapshot host{{function("0000:01:00.0", 4), function("0000:02:00.0", 5)}, {}};
   host.use.interfaces = {interface("0000:01:00.0", "eth0", true, "eth0")};

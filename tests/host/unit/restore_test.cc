@@ -95,5 +95,14 @@ TEST_F(RestoreTest, nothing_is_left_of_what_went_back) {
   EXPECT_THAT(StateFile(paths()).load().bindings, IsEmpty());
 }
 
+TEST_F(RestoreTest, virtual_functions_are_made_again) {
+  write("sys/devices/pci0000:00/0000:01:00.1/sriov_numvfs", "0\n");
+  binding_.devices[1].virtual_functions = 4;
+  write("proc/sys/kernel/random/boot_id", "boot\n");
+  binding_.boot_id = "boot";
+  EXPECT_THAT(restore().failures, IsEmpty());
+  EXPECT_EQ(read_attribute(paths().pci_device(kNic) / "sriov_numvfs"), "4");
+}
+
 }  // namespace
 }  // namespace vfio_setup
