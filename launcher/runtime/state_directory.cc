@@ -32,6 +32,13 @@ void make(const fs::path& path, mode_t mode) {
   if (chmod(path.c_str(), mode) != 0) fail(path);  // whatever the umask says
 }
 
+// VMs' users pass through those that are made here; the umask may say otherwise.
+void make_parents(const fs::path& path) {
+  if (path.empty() || fs::exists(path)) return;
+  make_parents(path.parent_path());
+  make(path, kPassThrough);
+}
+
 }  // namespace
 
 fs::path launcher_directory() {
@@ -66,8 +73,7 @@ fs::path lock_directory() {
 
 StateDirectory::StateDirectory(fs::path path, const std::string& topology_file)
     : path_(std::move(path)) {
-  std::error_code error;
-  fs::create_directories(path_.parent_path(), error);
+  make_parents(path_.parent_path());
   make(path_, kPassThrough);
   lock_.emplace(path_ / "lock",
                 "launcher with process id " + std::to_string(getpid()) + " (" + topology_file + ")",

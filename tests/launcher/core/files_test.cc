@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "runtime/error.h"
+#include "runtime/state_directory.h"
 #include "runtime/vm_files.h"
 #include "topology/topology_file.h"
 
@@ -92,6 +93,16 @@ TEST_F(Files, ALinkPutInPlaceOfACopyLeavesWhatItPointsToAlone) {
   user.join();
   EXPECT_EQ(read(victim), "important");
   EXPECT_EQ(mode(victim), 0640u);
+}
+
+// Whatever the umask of who starts the launcher.
+TEST_F(Files, VmsUsersPassThroughWhatIsMadeAboveTheStateDirectory) {
+  const mode_t before = umask(0077);
+  const StateDirectory state(directory_ / "run/launcher/lab", "lab.toml");
+  umask(before);
+  EXPECT_EQ(mode(directory_ / "run"), 0711u);
+  EXPECT_EQ(mode(directory_ / "run/launcher"), 0711u);
+  EXPECT_EQ(mode(state.path()), 0711u);
 }
 
 }  // namespace
