@@ -267,8 +267,8 @@ NetConfig Supervisor::completed(const std::string& name, NetConfig net) const {
 
 Task<json> Supervisor::add_net(std::string name, NetConfig net) {
   Vm& one = vm(name);
-  NetConfig whole = completed(name, std::move(net));
-  co_return co_await one.add_net(std::move(whole));
+  std::function<NetConfig()> choose = [this, name, net] { return completed(name, net); };
+  co_return co_await one.add_net(std::move(choose));
 }
 
 Task<json> Supervisor::add_device(std::string name, std::string device) {

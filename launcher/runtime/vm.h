@@ -52,7 +52,8 @@ class Vm {
   Task<bool> start(GivenUp given_up);
   Task<> stop();
 
-  Task<nlohmann::json> add_net(NetConfig config);
+  // `choose` gives it its addresses when those before it have theirs.
+  Task<nlohmann::json> add_net(std::function<NetConfig()> choose);
   Task<nlohmann::json> add_device(std::string device);
   Task<> remove_device(std::string id);
 

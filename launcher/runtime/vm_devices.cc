@@ -30,7 +30,7 @@ Task<std::shared_ptr<Turn>> Vm::take_turn_of_running() {
 
 std::vector<NetConfig> Vm::nets() const {
   std::vector<NetConfig> nets = config_.nets;
-  for (const VmPort& port : resources_.ports()) {
+  for (const VmPort& port : resources_.nets()) {
     const auto is_it = [&](const NetConfig& net) {
       return net.segment == port.config.segment && net.mac == port.config.mac;
     };
@@ -55,8 +55,9 @@ Task<> Vm::change_hardware(std::string what, VmProcess::Operation operation) {
   if (error) co_await explain(error);
 }
 
-Task<nlohmann::json> Vm::add_net(NetConfig config) {
+Task<nlohmann::json> Vm::add_net(std::function<NetConfig()> choose) {
   const auto turn = co_await take_turn_of_running();
+  const NetConfig config = choose();
   const VmNet net = co_await resources_.add_net(config);
   std::exception_ptr failure;
   try {

@@ -11,7 +11,27 @@ namespace launcher {
 namespace fs = std::filesystem;
 
 VmResources::VmResources(Host& host, const VmConfig& vm)
-    : host_(host), vm_(vm), nets_(vm.nets), wanted_(vm.devices) {}
+    : host_(host), vm_(vm), wanted_(vm.devices) {
+  forget_added_nets();
+}
+
+void VmResources::forget_added_nets() {
+  nets_.clear();
+  for (const NetConfig& net : vm_.nets) nets_.push_back(named(net));
+}
+
+// By the lowest number that is free: one that others have been removed from keeps its names.
+VmPort VmResources::named(NetConfig config) const {
+  VmPort port;
+  size_t number = 0;
+  const auto taken = [&](const VmPort& other) { return other.id == port.id; };
+  do {
+    port.id = "net" + std::to_string(number++);
+  } while (std::any_of(nets_.begin(), nets_.end(), taken));
+  port.name = vm_.name + "." + port.id;
+  port.config = std::move(config);
+  return port;
+}
 
 Task<VmSpec> VmResources::prepare() {
   const VmmDriver& driver = host_.find_driver(vm_.vmm);
@@ -34,23 +54,24 @@ Task<VmSpec> VmResources::prepare() {
     address = co_await take_device(std::move(address));
     spec.devices.push_back(address);
   }
-  for (const NetConfig& net : nets_) {
-    NetConfig copy = net;
-    VmNet made = co_await add_net(std::move(copy));
+  const std::vector<VmPort> nets = nets_;
+  for (const VmPort& net : nets) {
+    VmPort copy = net;
+    VmNet made = co_await make_port(std::move(copy));
     spec.nets.push_back(std::move(made));
   }
   co_return spec;
 }
 
 Task<VmNet> VmResources::add_net(NetConfig config) {
-  VmPort port;
-  size_t number = 0;
-  const auto taken = [&](const VmPort& other) { return other.id == port.id; };
-  do {
-    port.id = "net" + std::to_string(number++);
-  } while (std::any_of(ports_.begin(), ports_.end(), taken));
-  port.name = vm_.name + "." + port.id;
-  port.config = config;
+  VmPort port = named(std::move(config)), copy = port;
+  VmNet net = co_await make_port(std::move(copy));
+  nets_.push_back(std::move(port));
+  co_return net;
+}
+
+Task<VmNet> VmResources::make_port(VmPort port) {
+  const NetConfig& config = port.config;
   PortWish wish;
   wish.name = port.name;
   wish.isolated = config.isolated.value_or(false);
@@ -69,6 +90,11 @@ Task<VmNet> VmResources::add_net(NetConfig config) {
 }
 
 Task<bool> VmResources::remove_net(std::string id) {
+  std::erase_if(nets_, [&](const VmPort& net) { return net.id == id; });
+  co_return co_await remove_port(std::move(id));
+}
+
+Task<bool> VmResources::remove_port(std::string id) {
   for (size_t index = 0; index < ports_.size(); ++index) {
     if (ports_[index].id != id) continue;
     const VmPort port = ports_[index];
@@ -106,8 +132,9 @@ Task<> VmResources::give_back_device(std::string address) {
 Task<> VmResources::release(bool with_devices) {
   while (!ports_.empty()) {
     std::string id = ports_.back().id;
-    co_await remove_net(std::move(id));
+    co_await remove_port(std::move(id));
   }
+  if (with_devices) forget_added_nets();
   if (files_) files_->give_back();
   files_.reset();
   std::error_code error;

@@ -25,7 +25,8 @@ class VmResources {
   VmResources(Host& host, const VmConfig& vm);
 
   Task<VmSpec> prepare();
-  // Devices stay taken over a restart, so that the host does not get them for a moment.
+  // Devices stay taken over a restart, so that the host does not get them for a moment. They and
+  // the interfaces are then what the VM had before; else what the file says.
   Task<> release(bool with_devices);
 
   Task<VmNet> add_net(NetConfig config);
@@ -38,9 +39,15 @@ class VmResources {
 
   const std::optional<Credentials>& user() const { return user_; }
   const std::vector<VmPort>& ports() const { return ports_; }
+  // Interfaces that it has, or will have when it is started again.
+  const std::vector<VmPort>& nets() const { return nets_; }
   const std::vector<std::string>& devices() const { return devices_; }
 
  private:
+  void forget_added_nets();
+  VmPort named(NetConfig config) const;
+  Task<VmNet> make_port(VmPort port);
+  Task<bool> remove_port(std::string id);
   Segment& segment(const std::string& name) const { return *host_.segments.at(name); }
 
   Host& host_;
@@ -48,7 +55,7 @@ class VmResources {
   std::optional<Credentials> user_;
   std::unique_ptr<VmFiles> files_;
   std::vector<VmPort> ports_;
-  std::vector<NetConfig> nets_;       // the file's and those added later
+  std::vector<VmPort> nets_;          // the file's and those added later
   std::vector<std::string> wanted_;   // devices by address, or "auto"
   std::vector<std::string> devices_;  // taken
 };

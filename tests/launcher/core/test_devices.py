@@ -23,6 +23,25 @@ fi
 SLOW_RESTART = 'restart = { first_delay = "10m", most_delay = "10m" }'
 
 
+class Interfaces(LauncherCase):
+    def test_added_ones_outlive_a_crash_but_not_a_stop(self):
+        self.lab.up(vm("a", more='restart = { first_delay = "10ms", most_delay = "10ms" }'))
+        self.lab.run("add-net", "a", "--isolated")
+        self.lab.run("add-net", "a")
+        self.lab.run("remove-device", "a", "net1")
+        before = self.lab.vm("a")
+        self.assertEqual([port["id"] for port in before["ports"]], ["net0", "net2"])
+        os.kill(before["pid"], signal.SIGKILL)
+        wait_for(lambda: self.lab.vm("a")["restarts"] == 1, "it is started again")
+        after = self.lab.wait_state("a", "running")
+        self.assertEqual(after["ports"], before["ports"])
+        self.assertEqual(self.lab.switch_ports().keys(), {"a.net0", "a.net2"})
+        self.lab.run("stop", "a")
+        self.lab.run("start", "a")
+        self.assertEqual(self.lab.switch_ports().keys(), {"a.net0"})
+        self.end()
+
+
 @unittest.skipUnless(ADDRESSES, "this host has no PCI device")
 class Devices(LauncherCase):
     def setUp(self):
