@@ -1,7 +1,8 @@
-// Calls that block (a request to a switch, a helper program, a probe) run on a few threads of their
-// own while the event loop goes on.
+// Calls that block (a request to a switch, a helper program) run on a few threads of their own
+// while the event loop goes on; one that may take minutes (a probe) has a thread to itself, so that
+// it holds up nobody.
 //
-// Threads: run() is awaited on the event loop, its function runs on a thread of the pool and may
+// Threads: both are awaited on the event loop, their function runs on a thread here and may
 // touch only what it was given. Errors: what the function throws.
 #pragma once
 
@@ -22,6 +23,13 @@ class Background {
   Task<std::invoke_result_t<Function>> run(Function function) {
     auto work = call(std::move(function));
     co_return co_await boost::asio::co_spawn(pool_, std::move(work), boost::asio::use_awaitable);
+  }
+
+  template <typename Function>
+  Task<std::invoke_result_t<Function>> run_alone(Function function) {
+    boost::asio::thread_pool own(1);
+    auto work = call(std::move(function));
+    co_return co_await boost::asio::co_spawn(own, std::move(work), boost::asio::use_awaitable);
   }
 
  private:

@@ -91,7 +91,7 @@ Task<> Vm::await_address(Clock::time_point deadline) {
     const auto ask = [socket, address = config_.ready.address, left, stop] {
       return answers(socket, address, left, stop->flag);
     };
-    answered = co_await host_.background.run(ask);
+    answered = co_await host_.background.run_alone(ask);
   } catch (const std::exception& error) {
     problem = error.what();
   }

@@ -57,6 +57,21 @@ class UpAndDown(LauncherCase):
         self.assertNotIn("a.probe", self.lab.switch_ports())
         self.end()
 
+    def test_addresses_that_are_waited_for_hold_up_nothing_else(self):
+        names = "abcd"
+        silent = 'ready = { address = "10.64.0.77", within = 60 }'
+        self.lab.up("".join(vm(name, more=silent) for name in names) + vm("e"), *names, wait=False)
+
+        def asks():
+            ports = self.lab.switch_ports()
+            return all(ports.get(f"{name}.probe", {}).get("state") == "attached" for name in names)
+        self.lab.wait_line("d: net0 is attached")
+        wait_for(asks, self.lab.said)
+        self.lab.run("start", "e")
+        states = {one["name"]: one["state"] for one in self.lab.status()["vms"]}
+        self.assertEqual(states, {**dict.fromkeys(names, "starting"), "e": "running"})
+        self.end()
+
     def test_a_launcher_that_is_killed_takes_its_children_along(self):
         self.lab.up(vm("a"))
         children = processes_below(self.lab.process.pid)
