@@ -103,6 +103,22 @@ int down(const Options& options) {
 
 }  // namespace
 
+namespace {
+
+// A launcher that was killed has left its socket.
+bool is_answered(const fs::path& control_socket) {
+  std::error_code error;
+  if (!fs::exists(control_socket, error)) return false;
+  try {
+    const client::RpcClient answers(control_socket, "launcher");
+    return true;
+  } catch (const client::ConnectError&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 fs::path running_directory(const Options& options) {
   if (!options.state_dir.empty()) return options.state_dir;
   const fs::path all = launcher_directory();
@@ -110,7 +126,7 @@ fs::path running_directory(const Options& options) {
   std::vector<fs::path> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(all, error)) {
-    if (fs::exists(entry.path() / "control.sock", error)) found.push_back(entry.path());
+    if (is_answered(entry.path() / "control.sock")) found.push_back(entry.path());
   }
   if (found.size() == 1) return found[0];
   if (found.empty()) {

@@ -1,9 +1,12 @@
 """What a launcher that was killed leaves, and what the next one makes of it."""
 
 import os
+import socket
 import stat
+import subprocess
 import unittest
 
+from false_switch import FalseSwitch
 from runtime_case import LauncherCase, vm
 
 
@@ -36,6 +39,22 @@ class LeftOver(LauncherCase):
         self.lab.up(text)
         self.end()
         self.assertEqual(self.owner_and_mode(disk), (0, 0o644))
+
+    def test_socket_of_a_killed_launcher_is_no_topology_that_runs(self):
+        # Root's topologies are the host's: as an ordinary user, whose place the lab is.
+        for name in ("alive", "dead"):
+            (self.lab.path / "launcher" / name).mkdir(parents=True)
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(self.lab.path / "launcher/dead/control.sock"))
+        control = self.lab.path / "launcher/alive/control.sock"
+        alive = FalseSwitch(control, {"status": {"topology": "alive"}})
+        self.addCleanup(alive.close)
+        control.chmod(0o777)
+        result = subprocess.run([self.lab.program, "status", "--json"], capture_output=True,
+                                text=True, check=False, timeout=60, env=self.lab.environment,
+                                user="nobody" if os.geteuid() == 0 else None)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn('"topology": "alive"', result.stdout)
 
 
 if __name__ == "__main__":
