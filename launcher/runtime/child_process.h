@@ -22,14 +22,9 @@
 #include <vector>
 
 #include "runtime/changes.h"
+#include "vmm/credentials.h"
 
 namespace launcher {
-
-struct Credentials {
-  uid_t uid = 0;
-  gid_t gid = 0;
-  std::vector<gid_t> groups;
-};
 
 struct ChildOptions {
   std::vector<std::string> arguments;    // the program's path first

@@ -45,6 +45,7 @@ Task<VmSpec> VmResources::prepare() {
   spec.memory = vm_.memory;
   spec.landlock = use_landlock(vm_);
   user_ = host_.users.user_of(host_.topology.name + "/" + vm_.name, vm_.user);
+  spec.user = user_;
   StateDirectory::make_private(spec.directory, 0700, user_);
   files_ = std::make_unique<VmFiles>(host_.topology, vm_, spec.directory, user_);
   files_->prepare(spec);

@@ -19,11 +19,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "topology/topology.h"
+#include "vmm/credentials.h"
 
 namespace launcher {
 
@@ -55,6 +57,7 @@ struct VmSpec {
   std::vector<std::string> devices;  // PCI addresses, bound to vfio-pci
   std::vector<VmNet> nets;
   bool landlock = false;
+  std::optional<Credentials> user;  // that the runtime runs the VMM as; nothing: its own
 };
 
 // What the VMM tells of itself while it runs.

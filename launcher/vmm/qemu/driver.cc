@@ -18,7 +18,7 @@ std::filesystem::path socket_of(const VmSpec& spec) {
 
 Qemu::Qemu(boost::asio::io_context& loop, const VmSpec& spec, const VmmLimits& limits)
     : ControlledVmm(loop, spec, limits),
-      accelerator_(qemu::choose_accelerator(spec.program)),
+      accelerator_(qemu::choose_accelerator(spec.program, spec.user)),
       qmp_(std::make_shared<qemu::QmpSession>(
           loop, [this](const nlohmann::json& event) { take(event); })) {
   for (const VmNet& net : spec_.nets) nets_.insert(net.id);

@@ -125,14 +125,14 @@ TEST(QemuCommandLine, PassedDeviceHasANameToRemoveItBy) {
 
 TEST(QemuAccelerator, EnvironmentDecides) {
   ::setenv("LAUNCHER_QEMU_ACCELERATOR", "kvm", 1);
-  EXPECT_EQ(qemu::choose_accelerator("/nonexistent"), Accelerator::kvm);
+  EXPECT_EQ(qemu::choose_accelerator("/nonexistent", {}), Accelerator::kvm);
   ::setenv("LAUNCHER_QEMU_ACCELERATOR", "fast", 1);
-  EXPECT_THROW(qemu::choose_accelerator("/nonexistent"), VmmError);
+  EXPECT_THROW(qemu::choose_accelerator("/nonexistent", {}), VmmError);
   ::unsetenv("LAUNCHER_QEMU_ACCELERATOR");
 }
 
 TEST(QemuAccelerator, ProgramThatCannotRunWithKvmRunsWithout) {
-  EXPECT_EQ(qemu::choose_accelerator("/bin/false"), Accelerator::tcg);
+  EXPECT_EQ(qemu::choose_accelerator("/bin/false", {}), Accelerator::tcg);
 }
 
 TEST(CloudHypervisorCommandLine, HasItsSocketPipeAndSeccomp) {
