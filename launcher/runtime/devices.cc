@@ -7,6 +7,7 @@
 
 #include "runtime/error.h"
 #include "runtime/programs.h"
+#include "topology/address.h"
 
 namespace launcher {
 namespace {
@@ -88,12 +89,20 @@ Task<std::string> Devices::choose() {
                                        "); name one");
 }
 
-Task<std::string> Devices::take(std::string vm, std::string device, std::optional<uid_t> uid) {
-  std::string address = device;
-  if (device == "auto") address = co_await choose();
-  if (!fs::exists("/sys/bus/pci/devices/" + address)) {
-    throw LaunchError("there is no PCI device " + address + "; `vfio-setup list` names NICs");
+Task<std::string> Devices::find(std::string device) {
+  if (device == "auto") co_return co_await choose();
+  const auto address = pci_address(device);
+  if (!address) {
+    throw LaunchError("'" + device + "' is no PCI address; write \"0000:00:19.0\" or \"auto\"");
   }
+  if (!fs::exists("/sys/bus/pci/devices/" + *address)) {
+    throw LaunchError("there is no PCI device " + *address + "; `vfio-setup list` names NICs");
+  }
+  co_return *address;
+}
+
+Task<std::string> Devices::take(std::string vm, std::string device, std::optional<uid_t> uid) {
+  const std::string address = co_await find(std::move(device));
   const auto owner = owners_.find(address);
   if (owner != owners_.end() && owner->second != vm) {
     throw LaunchError(address + " is a device of VM " + owner->second);

@@ -24,7 +24,9 @@ class Devices {
   Devices(boost::asio::io_context& loop, Progress& progress, std::filesystem::path vfio_setup,
           std::filesystem::path record);
 
-  // `device` is a PCI address or "auto"; the address. `uid` will own /dev/vfio/GROUP.
+  // `device` is a PCI address, as the topology file may write it, or "auto"; the address.
+  Task<std::string> find(std::string device);
+  // Likewise, and it is the VM's then. `uid` will own /dev/vfio/GROUP.
   Task<std::string> take(std::string vm, std::string device, std::optional<uid_t> uid);
   // Nothing happens to a device that was not taken.
   Task<> give_back(std::string address);

@@ -78,10 +78,7 @@ Task<nlohmann::json> Vm::add_net(std::function<NetConfig()> choose) {
 
 Task<nlohmann::json> Vm::add_device(std::string device) {
   const auto turn = co_await take_turn_of_running();
-  for (const std::string& one : resources_.devices()) {
-    if (one == device) fail("has " + device + " already");
-  }
-  const std::string address = co_await resources_.take_device(std::move(device));
+  const std::string address = co_await resources_.add_device(std::move(device));
   const auto id = std::make_shared<std::string>();
   VmProcess::Operation add = [address, id](Vmm& vmm) -> Task<> {
     *id = co_await vmm.add_device(address);

@@ -107,6 +107,14 @@ Task<bool> VmResources::remove_port(std::string id) {
   co_return false;
 }
 
+Task<std::string> VmResources::add_device(std::string device) {
+  std::string address = co_await host_.devices.find(std::move(device));
+  if (std::find(devices_.begin(), devices_.end(), address) != devices_.end()) {
+    throw LaunchError(vm_.name + ": has " + address + " already");
+  }
+  co_return co_await take_device(std::move(address));
+}
+
 Task<std::string> VmResources::take_device(std::string device) {
   std::optional<uid_t> uid;
   if (user_) uid = user_->uid;

@@ -32,8 +32,9 @@ class VmResources {
   Task<VmNet> add_net(NetConfig config);
   // By its id; false: there is none.
   Task<bool> remove_net(std::string id);
-  // For a VM that runs. The address.
-  Task<std::string> take_device(std::string device);
+  // For a VM that runs. The address; one that the VM has is refused before anything is done to it,
+  // for what undoes a failure would take it from the VM.
+  Task<std::string> add_device(std::string device);
   // One that the VM has no more goes back to the host, if it was taken from it.
   Task<> give_back_device(std::string address);
 
@@ -48,6 +49,7 @@ class VmResources {
   VmPort named(NetConfig config) const;
   Task<VmNet> make_port(VmPort port);
   Task<bool> remove_port(std::string id);
+  Task<std::string> take_device(std::string device);
   Segment& segment(const std::string& name) const { return *host_.segments.at(name); }
 
   Host& host_;

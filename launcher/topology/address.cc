@@ -4,6 +4,7 @@
 
 #include <cctype>
 #include <cstdio>
+#include <regex>
 
 namespace launcher {
 namespace {
@@ -54,6 +55,14 @@ std::optional<uint32_t> parse_ipv4(const std::string& text) {
 bool is_ip(const std::string& text) {
   in6_addr address{};
   return parse_ipv4(text) || inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+// Domains of more than four digits are those that Linux makes up itself (Intel's VMD).
+std::optional<std::string> pci_address(const std::string& text) {
+  static const std::regex kForm("([0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]");
+  std::smatch parts;
+  if (!std::regex_match(text, parts, kForm)) return std::nullopt;
+  return parts[1].matched ? text : "0000:" + text;
 }
 
 std::string ipv4_text(uint32_t address) {

@@ -89,16 +89,16 @@ DiskConfig read_disk(TomlTable& table) {
 }
 
 void read_devices(TomlTable& table, VmConfig& vm) {
-  static const std::regex kAddress("([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]");
   set(vm.devices, table.texts("devices"));
   for (std::string& device : vm.devices) {
     if (device == "auto") continue;
-    if (!std::regex_match(device, kAddress)) {
+    const auto address = pci_address(device);
+    if (!address) {
       table.fail("devices", "'" + device +
                                 "' is no PCI address; write \"0000:00:19.0\" or \"auto\" "
                                 "(vfio-setup list names those there are)");
     }
-    if (device.size() < 12) device = "0000:" + device;
+    device = *address;
   }
 }
 

@@ -76,6 +76,22 @@ class Devices(LauncherCase):
         self.assertEqual((self.calls("bind"), self.calls("restore")), (1, 1))
         self.end()
 
+    def test_one_that_it_has_is_refused_and_kept(self):
+        self.up(vm("a"))
+        short = self.address.removeprefix("0000:")
+        self.lab.run("add-device", "a", short)
+        for again in ("auto", short, self.address):
+            refused = self.lab.run("add-device", "a", again, check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn(f"a: has {self.address} already", refused.stderr)
+        self.assertIn("'eth0' is no PCI address",
+                      self.lab.run("add-device", "a", "eth0", check=False).stderr)
+        self.assertEqual(self.lab.vm("a")["devices"], [self.address])
+        self.assertEqual((self.calls("bind"), self.calls("restore")), (1, 0))
+        self.lab.run("stop", "a")
+        self.assertEqual(self.calls("restore"), 1)
+        self.end()
+
     def test_vm_that_ends_while_a_device_is_bound_for_it(self):
         self.up(vm("a", more=SLOW_RESTART))
         hold = self.lab.path / "hold"
