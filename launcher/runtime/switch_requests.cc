@@ -13,12 +13,23 @@ namespace {
 
 using nlohmann::json;
 
+// Root gives the socket to the VM's user afterwards. Without root it stays the switch's user's, and
+// where that is not ours we get in as the one user that the switch lets in; others are turned away
+// once they have connected.
+const char* socket_mode(const PortRequest& request) {
+  return geteuid() == 0 || geteuid() == request.switch_user ? "0600" : "0666";
+}
+
 json add_params(const PortRequest& request) {
   const PortWish& wish = request.wish;
   const uid_t uid = wish.user ? wish.user->uid : geteuid();
   // cloud-hypervisor passes an MTU on to its guest where the port offers one, and only there.
-  json params = {{"name", request.name},           {"transient", true},     {"mtu", wish.mtu},
-                 {"isolated", wish.isolated},      {"queues", wish.queues}, {"socket_mode", "0600"},
+  json params = {{"name", request.name},
+                 {"transient", true},
+                 {"mtu", wish.mtu},
+                 {"isolated", wish.isolated},
+                 {"queues", wish.queues},
+                 {"socket_mode", socket_mode(request)},
                  {"allow_uid", json::array({uid})}};
   if (!wish.mac.empty()) params["static_macs"] = json::array({wish.mac});
   return params;

@@ -94,6 +94,26 @@ class OtherSwitch(LauncherCase):
         self.assertEqual(self.ports()["lab.a.net0"]["state"], "attached")
         self.end()
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs users besides the tests' own")
+    def test_ordinary_user_on_a_switch_of_another_user(self):
+        own = self.lab.path / "own"
+        own.mkdir()
+        os.chown(own, 64_300, 64_300)
+        self.control.chmod(0o777)  # as control_socket_group would let one in
+        self.lab.state = own / "state"
+        self.lab.environment.update(XDG_RUNTIME_DIR=str(own), XDG_STATE_HOME=str(own))
+        with open(self.lab.output, "w", encoding="utf-8") as output:
+            self.lab.process = subprocess.Popen(
+                [self.lab.program, "up", "--state-dir", str(self.lab.state),
+                 str(self.lab.write(self.text))], user=64_300, group=64_300, extra_groups=[],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env=self.lab.environment)
+        self.lab.wait_line("everything is up")
+        port = self.ports()["lab.a.net0"]
+        self.assertEqual((port["state"], port["vmm_uid"], port["allow_uid"]),
+                         ("attached", 64_300, [64_300]))
+        self.end()
+
     def test_going_down_without_the_switch(self):
         self.lab.up(self.text)
         self.kill_switch()
