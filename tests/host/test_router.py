@@ -14,7 +14,7 @@ import unittest
 
 from image_guest import ImageGuest
 from playhost import FarNetwork, machine
-from raw_segment import Segment
+from raw_segment import (BROADCAST, DECLINE, RELEASE, REQUEST, Segment, dhcp, ethernet, ipv4, udp)
 
 ROUTER_MAC, ROUTER = "02:00:00:00:00:01", "10.64.0.1"
 MACS = {"a": "02:00:00:00:0a:02", "b": "02:00:00:00:0b:03"}
@@ -73,6 +73,57 @@ class Router(unittest.TestCase):
         for name in ("b", "boaster"):
             self.assertNotIn(NAMELESS_ADDRESS,
                              self.router.run(f"nslookup {name}.internal {ROUTER}", check=False))
+
+    # Shares
+
+    def leases(self):
+        return self.router.run("cat /run/dnsmasq.leases")
+
+    def flood(self, frames):
+        """No faster than the router takes them, or a queue on the way drops them."""
+        asker = self.client(NAMELESS)
+        for start in range(0, len(frames), 100):
+            for frame in frames[start:start + 100]:
+                self.segment.send(frame)
+            self.assertEqual(asker.lease(ROUTER, 30), NAMELESS_ADDRESS)
+
+    def test_no_client_speaks_dhcp_for_another(self):
+        a, b = self.client("a"), self.client("b")
+        self.assertEqual(b.lease(ROUTER), ADDRESSES["b"])
+        for kind, words in ((RELEASE, {}), (DECLINE, {"requested": ADDRESSES["b"]})):
+            message = dhcp(kind, MACS["b"], ADDRESSES["b"], server=ROUTER, **words)
+            for _ in range(3):
+                a.send(0x800, ipv4("0.0.0.0", "255.255.255.255", 17, udp(68, 67, message)))
+        self.assertEqual(a.lease(ROUTER), ADDRESSES["a"])  # so those before have been looked at
+        self.assertIn(f" {ADDRESSES['b']} ", self.leases())
+        self.assertEqual(b.lease(ROUTER), ADDRESSES["b"])
+
+    def test_invented_clients_do_not_take_all_leases(self):
+        frames = []
+        for number in range(1100):
+            place = f"{number >> 8:02x}:{number & 255:02x}"
+            for start, sender in (("02:00:00:01", None), ("02:00:00:02", MACS["a"])):
+                message = dhcp(REQUEST, f"{start}:{place}",
+                               requested=f"10.64.{100 + (number >> 8)}.{number & 255}")
+                frames.append(ethernet(BROADCAST, sender or f"{start}:{place}", 0x800, ipv4(
+                    "0.0.0.0", "255.255.255.255", 17, udp(68, 67, message))))
+        self.flood(frames)
+        self.assertEqual(self.client("a").lease(ROUTER), ADDRESSES["a"])
+        self.assertLess(len(self.leases().splitlines()), 300)
+        self.assertEqual(self.client("b").lease(ROUTER), ADDRESSES["b"])
+
+    def test_one_client_does_not_fill_the_table_of_connections(self):
+        a, b = self.client("a"), self.client("b")
+        for client in (a, b):
+            self.assertIsNotNone(client.lease(ROUTER))
+        self.assertTrue(a.pings(ADDRESSES["a"], ROUTER))
+        most = int(self.router.run("cat /proc/sys/net/netfilter/nf_conntrack_max"))
+        self.flood([ethernet(ROUTER_MAC, a.mac, 0x800, ipv4(
+            ADDRESSES["a"], ROUTER, 17, udp(port, 53, b""))) for port in range(2000, 2000 + most // 4)])
+        self.assertTrue(b.pings(ADDRESSES["b"], ROUTER))
+        held = int(self.router.run("conntrack -L 2>/dev/null | grep -c src=" + ADDRESSES["a"]))
+        self.assertGreater(held, most // 16)
+        self.assertLess(held, most // 7)  # an eighth, and what the count lags behind
 
 
 if __name__ == "__main__":

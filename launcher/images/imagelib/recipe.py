@@ -33,8 +33,8 @@ ROUTER_DRIVERS = (
     "drivers/net/ethernet/", "drivers/net/phy/", "drivers/net/mdio/", "drivers/net/usb/",
     "xhci_pci", "ehci_pci", "vmxnet3")
 FIREWALL_MODULES = (
-    "crc32c_generic", "nf_tables", "nft_chain_nat", "nft_ct", "nft_fib_inet", "nft_masq", "nft_nat",
-    "nf_conntrack_netlink")
+    "crc32c_generic", "nf_tables", "nft_chain_nat", "nft_connlimit", "nft_ct", "nft_fib_inet",
+    "nft_limit", "nft_masq", "nft_nat", "nf_conntrack_netlink")
 
 WIRELESS_PACKAGES = (
     "wpasupplicant", "iw", "libnl-3-200", "libnl-genl-3-200", "libnl-route-3-200", "libpcsclite1",

@@ -121,6 +121,13 @@ def own_ipv6_only: all_clients[]
     "    iifname \"clients*\" icmpv6 type nd-neighbor-advert @th,128,64 "
     + "0x\(.mac | interface_id | gsub(":"; "")) ether saddr != \(.mac) drop";
 
+# What a DHCP client says is of itself: its hardware address (RFC 2131, 2: chaddr, behind 36 bytes of
+# UDP and BOOTP) is the sender's. Else one could give another's address back, or take all there are.
+def own_dhcp_only: all_clients[]
+  | (.mac | "0x" + gsub(":"; "")) as $chaddr
+  | "    iifname \"clients*\" udp dport 67 @th,288,48 \($chaddr) ether saddr != \(.mac) drop",
+    "    iifname \"clients*\" udp dport 67 @th,288,48 != \($chaddr) ether saddr \(.mac) drop";
+
 def pair_rules: all_pairs[]
   | "    ip saddr \(.from.address) ip daddr \(.to.address) accept",
     "    ip saddr \(.to.address) ip daddr \(.from.address) ct state established,related accept",
@@ -143,11 +150,22 @@ def nftables: checked | all_clients as $clients | all_segments as $segments
   | "table inet router {",
     "  set listed { type ipv4_addr; \($listed) }",
     "  set bindings { type ether_addr . ipv4_addr; \($bindings) }",
+    "  set known { type ether_addr; \($clients | map(.mac) | elements) }",
     "  set networks { type ipv4_addr; flags interval; \($networks) }",
+    "  set connections { type ether_addr; size 65535; flags dynamic; }",
+    # The table of connections is for all: no client may fill it.
+    "  chain share {",
+    "    type filter hook prerouting priority mangle; policy accept",
+    "    iifname \"clients*\" ct state new add @connections { ether saddr ct count over \($ENV.CLIENT_CONNECTIONS // "2048") } counter drop",
+    "  }",
     "  chain sources {",
     "    type filter hook prerouting priority raw; policy accept",
     "    iifname \"clients*\" ip saddr @listed ether saddr . ip saddr != @bindings drop",
     own_ipv6_only,
+    own_dhcp_only,
+    # A lease takes a message and lasts two minutes; dnsmasq gives a thousand. Those that are not
+    # listed cannot have them all.
+    "    iifname \"clients*\" udp dport 67 ether saddr != @known limit rate over 4/second burst 40 packets drop",
     "    ip saddr 0.0.0.0 udp dport 67 accept",
     "    ip6 saddr :: accept",
     "    iifname \"clients*\" fib saddr . iif oif missing drop",
@@ -212,7 +230,7 @@ def host: if .name then "dhcp-host=\(.mac),\(.address),\(.name)"
 def dnsmasq: checked | all_segments as $segments
   | "user=nobody", "group=nogroup", "bind-dynamic", "interface=clients*", "no-hosts",
     "domain=internal", "local=/internal/", "expand-hosts", "resolv-file=/etc/resolv.conf",
-    "pid-file=", "dhcp-authoritative", "no-ping", "dhcp-leasefile=/run/dnsmasq.leases",
+    "pid-file=", "dhcp-authoritative", "dhcp-ignore-clid", "no-ping", "dhcp-leasefile=/run/dnsmasq.leases",
     "dhcp-ignore-names=tag:!known", "dhcp-ignore-names=tag:nameless", "enable-ra",
     "dhcp-range=::,constructor:clients*,ra-names,off-link,64,1h",
     ($segments[] | "dhcp-range=\(.first + 2 | dotted),\(.last - 1 | dotted),\(-(.bits | size) + 4294967296 | dotted),2m"),
