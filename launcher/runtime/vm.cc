@@ -41,8 +41,7 @@ void Vm::change(VmState state) {
 }
 
 void Vm::remark(const std::string& text) {
-  host_.progress.say(name(), text);
-  log_.write(kRemark + text + "\n");
+  remark_on(name(), text, host_.progress, log_);
 }
 
 void Vm::fail(const std::string& why) const {

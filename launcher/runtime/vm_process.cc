@@ -27,6 +27,11 @@ std::optional<uint64_t> locked_memory(const VmSpec& spec, bool is_root) {
 
 }  // namespace
 
+void remark_on(const std::string& vm, const std::string& text, Progress& progress, LogFile& log) {
+  progress.say(vm, text);
+  log.write(kRemark + text + "\n");
+}
+
 VmProcess::VmProcess(Host& host, const VmConfig& config, const VmSpec& spec,
                      const std::optional<Credentials>& user, Console& console, LogFile& log)
     : host_(host), name_(spec.name), console_(console), log_(log), error_(host.loop, log) {
@@ -64,10 +69,12 @@ void VmProcess::close() {
 }
 
 void VmProcess::on_event(const VmmEvent& event) {
+  std::string text;
   if (event.kind == VmmEvent::Kind::panicked) {
-    host_.progress.warn(name_, "the guest's kernel panicked " + event.detail);
+    text = "warning: the guest's kernel panicked " + event.detail;
   }
-  if (event.kind == VmmEvent::Kind::rebooting) host_.progress.say(name_, "the guest reboots");
+  if (event.kind == VmmEvent::Kind::rebooting) text = "the guest reboots";
+  if (!text.empty()) remark_on(name_, text, host_.progress, log_);
   host_.changes.notify();
 }
 

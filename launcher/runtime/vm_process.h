@@ -22,6 +22,9 @@ namespace launcher {
 // Before what the launcher itself writes into a VM's log.
 inline constexpr const char* kRemark = "launcher: ";
 
+// Tells the operator, now and in the log.
+void remark_on(const std::string& vm, const std::string& text, Progress& progress, LogFile& log);
+
 class VmProcess {
  public:
   using Operation = std::function<Task<>(Vmm&)>;

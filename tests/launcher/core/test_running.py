@@ -31,6 +31,15 @@ class Running(LauncherCase):
         self.assertIn("ended by itself: signal 11", self.lab.run("logs", "a").stdout)
         self.end()
 
+    def test_what_the_guest_does_is_in_the_log(self):
+        self.lab.up(vm("a", "panic"))
+        log = self.lab.run("logs", "a").stdout.splitlines()
+        told = ["warning: the guest's kernel panicked (fake)", "the guest reboots"]
+        for text in told:
+            self.assertIn("launcher: " + text, log)
+            self.assertIn("a: " + text, self.lab.said())
+        self.end()
+
     def test_end_with_status_0_is_not_restarted(self):
         self.lab.up(vm("a") + vm("b", more='restart = { policy = "always", first_delay = "50ms", '
                                           'most_delay = "60ms" }'))

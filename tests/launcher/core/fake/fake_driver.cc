@@ -23,7 +23,13 @@ class FakeVmm : public Vmm {
     for (const VmNet& net : spec_.nets) words.push_back(net.socket);
     return words;
   }
-  Task<void> boot() override { return say("boot"); }
+  // Told to panic, its guest reboots then, as one with panic=1 does.
+  Task<void> boot() override {
+    co_await say("boot");
+    if (spec_.command_line != "panic") co_return;
+    report({VmmEvent::Kind::panicked, "(fake)"});
+    report({VmmEvent::Kind::rebooting, ""});
+  }
   Task<void> power_button() override { return say("power-button"); }
   Task<void> shutdown() override { return say("shutdown"); }
   Task<void> reboot() override { return say("reboot"); }
