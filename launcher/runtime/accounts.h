@@ -10,7 +10,7 @@
 
 namespace launcher {
 
-// access(2) as that user, the way to the file included. `mode` is R_OK, W_OK.
+// access(2) as that user, the way to the file included. `mode` is R_OK, W_OK, X_OK.
 bool may_access(const std::optional<Credentials>& user, const std::filesystem::path& path,
                 int mode);
 

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "runtime/accounts.h"
+
 namespace launcher {
 namespace {
 
@@ -39,6 +41,19 @@ void make_parents(const fs::path& path) {
   make(path, kPassThrough);
 }
 
+// The first directory on the way to `path` that stops the user is named.
+void check_way(const fs::path& path, const Credentials& user) {
+  if (may_access(user, path, X_OK)) return;
+  fs::path step;
+  for (const fs::path& name : path) {
+    step /= name;
+    if (may_access(user, step, X_OK)) continue;
+    throw LaunchError(step.string() + ": user " + std::to_string(user.uid) +
+                      " may not pass through it to " + path.string() + "; chmod o+x " +
+                      step.string() + ", or give another --state-dir");
+  }
+}
+
 }  // namespace
 
 fs::path launcher_directory() {
@@ -64,8 +79,7 @@ fs::path lock_directory() {
   const bool has_own = geteuid() == 0 || !environment("XDG_RUNTIME_DIR").empty();
   const fs::path parent =
       has_own ? launcher_directory() : fs::path("/tmp/launcher-" + std::to_string(geteuid()));
-  std::error_code error;
-  fs::create_directories(parent.parent_path(), error);
+  make_parents(parent.parent_path());
   make(parent, has_own ? kPassThrough : 0700);
   make(parent / ".locks", 0700);
   return parent / ".locks";
@@ -106,6 +120,7 @@ void StateDirectory::make_private(const fs::path& path, mode_t mode,
   if (mkdir(path.c_str(), 0700) != 0) fail(path);
   if (owner && chown(path.c_str(), owner->uid, owner->gid) != 0) fail(path);
   if (chmod(path.c_str(), mode) != 0) fail(path);
+  if (owner) check_way(path, *owner);
 }
 
 }  // namespace launcher

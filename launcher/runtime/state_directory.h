@@ -53,7 +53,8 @@ class StateDirectory {
   std::filesystem::path log(const std::string& file) const { return path_ / "log" / file; }
   std::filesystem::path devices() const { return path_ / "devices.json"; }
 
-  // An empty directory of that user; what was there is removed.
+  // An empty directory of that user; what was there is removed. LaunchError, too, when the user may
+  // not pass through one above it.
   static void make_private(const std::filesystem::path& path, mode_t mode,
                            const std::optional<Credentials>& owner);
 

@@ -32,6 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 constexpr std::chrono::seconds kLongest{20};
 
@@ -242,6 +243,23 @@ TEST_F(Parts, StateDirectoryForgetsWhatAKilledLauncherLeft) {
   StateDirectory state(path, "lab.toml");
   EXPECT_FALSE(fs::exists(path / "vm/a"));
   EXPECT_TRUE(fs::exists(state.devices()));
+}
+
+TEST_F(Parts, DirectoryThatAVmsUserCannotPassIsNamed) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const Credentials user{64'000, 64'000, {}};
+  const fs::path closed = directory_ / "closed";
+  StateDirectory state(closed / "lab", "lab.toml");
+  fs::permissions(directory_, fs::perms(0711));
+  StateDirectory::make_private(state.vm("a"), 0700, user);
+  fs::permissions(closed, fs::perms(0700));
+  try {
+    StateDirectory::make_private(state.vm("a"), 0700, user);
+    FAIL();
+  } catch (const LaunchError& error) {
+    EXPECT_THAT(error.what(), StartsWith(closed.string() + ": user 64000 may not pass"));
+    EXPECT_THAT(error.what(), HasSubstr("chmod o+x " + closed.string() + ","));
+  }
 }
 
 TEST_F(Parts, UsersAreStableAndTheirOwn) {
