@@ -8,8 +8,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "runtime/accounts.h"
-#include "runtime/error.h"
 #include "runtime/landlock.h"
 #include "runtime/programs.h"
 #include "runtime/state_directory.h"
@@ -125,19 +123,6 @@ void check_socket_paths(const Topology& topology, const fs::path& directory) {
                               longest.string() +
                               "); choose shorter names, or a shorter --state-dir");
     }
-  }
-}
-
-void check_passage(const Topology& topology, const fs::path& directory) {
-  if (geteuid() != 0) return;
-  const Credentials user{topology.first_user, topology.first_user, {}};
-  fs::path way;
-  for (const fs::path& part : fs::absolute(directory).parent_path()) {
-    way /= part;
-    if (!fs::exists(way) || may_access(user, way, X_OK)) continue;
-    throw LaunchError(way.string() + ": VMs' users cannot pass to " + directory.string() +
-                      "; let them with chmod o+x " + way.string() +
-                      ", or choose another --state-dir");
   }
 }
 

@@ -20,7 +20,5 @@ void print_warnings(const Topology& topology, std::ostream& out);
 
 // A unix socket's path has at most 107 bytes (unix(7)).
 void check_socket_paths(const Topology& topology, const std::filesystem::path& directory);
-// That VMs' users can pass to the state directory, as far as the way exists.
-void check_passage(const Topology& topology, const std::filesystem::path& directory);
 
 }  // namespace launcher

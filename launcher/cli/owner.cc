@@ -149,7 +149,6 @@ int up_command(const Options& options, const FindDriver& find_driver) {
   const auto directory = options.state_dir.empty() ? launcher_directory() / topology.name
                                                    : std::filesystem::absolute(options.state_dir);
   check_socket_paths(topology, directory);
-  check_passage(topology, directory);
   print_warnings(topology, std::cout);
   const std::vector<std::string> names(options.words.begin() + 1, options.words.end());
   std::vector<std::string> all;
@@ -174,7 +173,6 @@ int run_command(const Options& options, const FindDriver& find_driver) {
                              ? launcher_directory() / (topology.name + "." + name)
                              : std::filesystem::absolute(options.state_dir);
   check_socket_paths(topology, directory);
-  check_passage(topology, directory);
   print_warnings(topology, std::cout);
   return Owner(options, topology, {name}, directory, find_driver).run({name}, true);
 }

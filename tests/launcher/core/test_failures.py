@@ -94,17 +94,6 @@ class Failure(LauncherCase):
         self.assertEqual(result.returncode, 2)
         self.assertIn("paths of more than 107 bytes", result.stderr)
 
-    @unittest.skipUnless(os.geteuid() == 0, "without root all VMs are the launcher's user's")
-    def test_directory_that_users_of_vms_cannot_pass(self):
-        closed = self.lab.path / "closed"
-        closed.mkdir(mode=0o700)
-        self.lab.state = closed / "below/state"
-        self.lab.up(vm("a"), wait=False)
-        self.assertEqual(self.lab.wait_end(), 1)
-        self.assertIn(f"{closed}: VMs' users cannot pass to {self.lab.state}; let them with chmod "
-                      f"o+x {closed}", self.lab.said())
-        self.assertFalse((closed / "below").exists())
-
     def test_socket_that_another_switch_has(self):
         other = self.start_switch("--port", f"its={self.lab.path}/its.sock", "--socket-mode", "its=0666")
         config = self.lab.path / "switchd.toml"
