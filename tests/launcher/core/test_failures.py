@@ -11,6 +11,12 @@ from runtime_case import LauncherCase, vm
 
 
 class Failure(LauncherCase):
+    @unittest.skipUnless(os.geteuid() == 0, "VMs have users of their own under root alone")
+    def test_directory_above_that_no_user_can_pass(self):
+        self.lab.path.chmod(0o700)
+        self.fails(vm("a"), f"{self.lab.path}: user ", "may not pass through it",
+                   f"chmod o+x {self.lab.path}, or give another --state-dir")
+
     def test_boot_refused_takes_everything_down(self):
         self.fails(vm("router") + vm("bad", "refuse-boot", 'depends = ["router"]'),
                    "bad: this machine does not boot", "router: power button pressed",
