@@ -16,7 +16,7 @@ constexpr const char* kIntroduction =
     R"(launcher: runs VMs and the switches between them, from one file.
 Usage:
   launcher check FILE           look at a topology, start nothing
-  launcher up FILE [VM...]      start it (those VMs and what they depend on) and stay; ^C ends it
+  launcher up FILE [VM...]      start it (those VMs and what they depend on) and stay; ^C ends it, a second one by force
   launcher run FILE VM          one VM, on a switch that runs already; ends when the VM does
 Against a running one:
   launcher status               what runs

@@ -89,9 +89,15 @@ class Owner {
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int number) {
       if (error) return;
+      if (quits_) hurry();
       quit("signal " + std::to_string(number));
       await_signal();
     });
+  }
+
+  void hurry() {
+    progress_.say("", "asked again: what has not ended is killed");
+    supervisor_.hurry();
   }
 
   void quit(const std::string& why) {

@@ -30,6 +30,7 @@ struct Host {
   Devices& devices;
   std::map<std::string, std::unique_ptr<Segment>>& segments;
   std::function<const VmmDriver&(VmmKind)> find_driver;
+  bool hurry = false;  // whoever asked for the end asked again: VMs are not waited for
 };
 
 }  // namespace launcher

@@ -42,8 +42,8 @@ Supervisor::Supervisor(boost::asio::io_context& loop, const Topology& topology,
       state_(state),
       users_(options.records / "users.json", topology.first_user, topology.last_user),
       devices_(loop, progress, options.vfio_setup, state.devices()),
-      host_{loop,  changes_, background_, progress_, topology_,
-            state, users_,   devices_,    segments_, options.find_driver},
+      host_{loop,   changes_, background_, progress_,           topology_, state,
+            users_, devices_, segments_,   options.find_driver, false},
       warnings_(options.warnings) {
   make_segments(options);
   for (const VmConfig& config : topology.vms) {
@@ -221,6 +221,11 @@ Task<> Supervisor::stop_one(std::string name, std::shared_ptr<StopRun> run) {
   }
   if (!problem.empty()) progress_.warn(name, problem);
   run->pending.erase(name);
+  changes_.notify();
+}
+
+void Supervisor::hurry() {
+  host_.hurry = true;
   changes_.notify();
 }
 

@@ -39,6 +39,7 @@ class Supervisor {
   // Everything, switches and devices, too. Starts under way are given up.
   Task<> down();
   void give_up_starts();
+  void hurry();  // VMs that are going down are killed
 
   Task<nlohmann::json> add_net(std::string vm, NetConfig net);
   Task<nlohmann::json> add_device(std::string vm, std::string device);

@@ -14,7 +14,8 @@ using std::chrono::seconds;
 // Above cloud-hypervisor's own 60 s, which it may spend waiting for a vhost-user socket.
 constexpr seconds kBootWithin{90};
 constexpr std::chrono::milliseconds kEndWithin{500};
-constexpr seconds kAnswerWithin{10};
+constexpr seconds kAnswerWithin{80};      // nor is it reachable while it waits for a lost switch
+constexpr seconds kLastAnswerWithin{10};  // of one that has no guest, or has not answered already
 constexpr seconds kShutdownWithin{10};
 
 }  // namespace
@@ -243,26 +244,32 @@ Task<> Vm::release(bool with_devices) {
   if (!problem.empty()) remark("warning: " + problem);
 }
 
-Task<> Vm::attempt(const char* what, VmProcess::Operation operation) {
+Task<bool> Vm::attempt(const char* what, VmProcess::Operation operation, seconds within) {
   const std::shared_ptr<VmProcess> process = process_;
   std::string problem;
   try {
     std::string name = what;
-    std::function<std::string()> never = [] { return std::string(); };
-    co_await process->run(std::move(name), std::move(operation), kAnswerWithin, std::move(never));
+    std::function<std::string()> hurried = [this] {
+      return std::string(host_.hurry ? "is not waited for" : "");
+    };
+    co_await process->run(std::move(name), std::move(operation), within, std::move(hurried));
   } catch (const std::exception& error) {
     problem = error.what();
   }
   if (!problem.empty() && process->running()) remark(std::string(what) + ": " + problem);
+  co_return problem.empty();
 }
 
-Task<> Vm::press_power_button() {
+// Whether the VMM answered.
+Task<bool> Vm::press_power_button() {
   const std::shared_ptr<VmProcess> process = process_;
-  if (!process->running()) co_return;
+  if (!process->running()) co_return true;
   remark("power button pressed");
   VmProcess::Operation press = [](Vmm& vmm) { return vmm.power_button(); };
-  co_await attempt("power button", std::move(press));
-  co_await process->ended(Clock::now() + config_.power_button_grace);
+  const bool answered = co_await attempt("power button", std::move(press), kAnswerWithin);
+  const auto is_over = [this, process] { return host_.hurry || !process->running(); };
+  co_await host_.changes.until(is_over, Clock::now() + config_.power_button_grace);
+  co_return answered;
 }
 
 Task<> Vm::end_process() {
@@ -271,12 +278,14 @@ Task<> Vm::end_process() {
   // A guest that was booted may have disks to put in order, be it ready or not; before, there is
   // nobody to hear the button.
   const bool politely = booted_;
-  if (politely) co_await press_power_button();
-  if (process->running()) {
+  bool answers = false;
+  if (politely) answers = co_await press_power_button();
+  if (process->running() && !host_.hurry) {
     if (politely) remark("does not power off; shut down by force");
     VmProcess::Operation end = [](Vmm& vmm) { return vmm.shutdown(); };
-    co_await attempt("shutdown", std::move(end));
-    co_await process->ended(Clock::now() + kShutdownWithin);
+    co_await attempt("shutdown", std::move(end), answers ? kAnswerWithin : kLastAnswerWithin);
+    const auto is_over = [this, process] { return host_.hurry || !process->running(); };
+    co_await host_.changes.until(is_over, Clock::now() + kShutdownWithin);
   }
   if (process->running()) {
     remark("does not end; killed");

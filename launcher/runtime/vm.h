@@ -84,8 +84,8 @@ class Vm {
   Task<> explain(std::exception_ptr error);
   Task<> release(bool with_devices);
   Task<> end_process();
-  Task<> press_power_button();
-  Task<> attempt(const char* what, VmProcess::Operation operation);
+  Task<bool> press_power_button();
+  Task<bool> attempt(const char* what, VmProcess::Operation operation, std::chrono::seconds within);
   void change(VmState state);
   void remark(const std::string& text);
   void require_running() const;

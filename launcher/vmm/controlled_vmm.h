@@ -18,9 +18,10 @@ namespace launcher {
 struct VmmLimits {
   std::chrono::milliseconds start{20'000};  // until its socket listens
   std::chrono::milliseconds quick{15'000};
-  // While it makes an interface it waits for the switch, and is deaf: cloud-hypervisor for 60 s,
-  // QEMU without limit.
+  // While it makes an interface, or has lost one's switch, it waits for that, and is deaf:
+  // cloud-hypervisor for 60 s, QEMU without limit.
   std::chrono::milliseconds connecting{90'000};
+  std::chrono::milliseconds running{75'000};  // of cloud-hypervisor's whose VM runs
   std::chrono::milliseconds removal{60'000};  // for the guest to let go of a device
 };
 

@@ -57,18 +57,18 @@ Vmm::Task<void> CloudHypervisor::start_and_boot() {
 }
 
 Vmm::Task<void> CloudHypervisor::press_power_button() {
-  return call(requests::power_button(), limits_.quick);
+  return call(requests::power_button(), limits_.running);
 }
 
 Vmm::Task<void> CloudHypervisor::stop() {
   requests::Request shutdown = requests::shutdown();
   requests::Request shutdown_vmm = requests::shutdown_vmm();
   try {
-    co_await call(std::move(shutdown), limits_.quick);
+    co_await call(std::move(shutdown), limits_.running);
   } catch (const VmmError&) {
     // No VM, or one that was never booted: the VMM itself is what must end.
   }
-  co_await call(std::move(shutdown_vmm), limits_.quick);
+  co_await call(std::move(shutdown_vmm), limits_.running);
 }
 
 Vmm::Task<void> CloudHypervisor::reset() {

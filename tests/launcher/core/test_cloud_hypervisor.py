@@ -3,6 +3,7 @@
 
 import os
 import shlex
+import signal
 import sys
 import unittest
 from pathlib import Path
@@ -51,6 +52,13 @@ class CloudHypervisorApi(LauncherCase):
         self.end()
         self.assertIn("good: power button pressed", self.lab.said())
         self.assertIn("slow: does not end; killed", self.lab.said())
+
+    def test_asked_twice_to_end_while_it_is_silent(self):
+        self.lab.up(self.vm("a", "vm.power-button=hang"))
+        self.lab.process.send_signal(signal.SIGINT)
+        self.lab.wait_line("a: power button pressed")
+        self.end()
+        self.assertIn("a: power button: is not waited for", self.lab.said())
 
     def test_what_is_refused_on_a_running_vm_leaves_it_as_it_was(self):
         self.lab.up(self.vm("a", "vm.add-net=500,vm.remove-device=404"))

@@ -1,6 +1,7 @@
 """What goes wrong on the way up: the error tells it, and all that was started is taken down."""
 
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -60,6 +61,14 @@ class Failure(LauncherCase):
                       'ready = { console_line = "never", within = "1s" }'),
                    "deaf: power button pressed", "deaf: does not power off; shut down by force",
                    "everything is down")
+
+    def test_asked_twice_to_end_it_waits_for_no_vm(self):
+        self.lab.up(vm("deaf", "no-power-button", 'power_button_grace = "600s"'))
+        self.lab.process.send_signal(signal.SIGINT)
+        self.lab.wait_line("deaf: power button pressed")
+        self.end()
+        self.assertIn("asked again: what has not ended is killed", self.lab.said())
+        self.assertIn("VMs that had to be killed: 1", self.lab.said())
 
     def test_interrupted_while_a_vm_hangs_at_boot(self):
         self.lab.up(vm("good") + vm("slow", "hang-boot"), wait=False)
