@@ -90,12 +90,6 @@ Question question(const std::string& text, const Octets& mac) {
 
 }  // namespace
 
-bool is_address(const std::string& text) {
-  Address6 ignored{};
-  return inet_pton(AF_INET, text.c_str(), ignored.data()) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), ignored.data()) == 1;
-}
-
 Bytes arp_probe(const Octets& mac, uint32_t address) {
   constexpr uint16_t kEthernetHardware = 1, kIpv4Type = 0x0800, kRequest = 1;
   Octets everyone, nobody{};

@@ -25,8 +25,6 @@ std::vector<uint8_t> neighbour_solicitation(const Octets& mac,
                                             const std::array<uint8_t, 16>& address);
 bool is_neighbour_answer(std::span<const uint8_t> frame, const std::array<uint8_t, 16>& address);
 
-bool is_address(const std::string& text);  // IPv4 or IPv6
-
 // Asks again and again until there is an answer, the time is over or `stop` is set.
 bool answers(const std::filesystem::path& socket, const std::string& address,
              std::chrono::milliseconds within, const std::atomic<bool>& stop);

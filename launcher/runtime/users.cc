@@ -1,7 +1,6 @@
 #include "runtime/users.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -14,6 +13,7 @@
 
 #include "runtime/error.h"
 #include "runtime/file_descriptor.h"
+#include "topology/account.h"
 
 namespace launcher {
 namespace {
@@ -51,15 +51,6 @@ void write_record(const fs::path& path, const json& record) {
   fs::rename(fresh, path);
 }
 
-const passwd& account(const std::string& user) {
-  const bool is_number = user.find_first_not_of("0123456789") == std::string::npos;
-  errno = 0;
-  const passwd* found =
-      is_number ? getpwuid(static_cast<uid_t>(std::stoul(user))) : getpwnam(user.c_str());
-  if (found == nullptr) throw LaunchError("there is no user '" + user + "' on this host");
-  return *found;
-}
-
 }  // namespace
 
 std::optional<gid_t> kvm_group() {
@@ -80,10 +71,11 @@ std::optional<Credentials> Users::user_of(const std::string& owner, const std::s
     user.uid = allocate(owner);
     user.gid = static_cast<gid_t>(user.uid);
   } else {
-    const passwd& named = account(configured);
-    if (named.pw_uid == 0) throw LaunchError(owner + ": no VMM runs as root");
-    user.uid = named.pw_uid;
-    user.gid = named.pw_gid;
+    const passwd* account = find_account(configured);
+    if (account == nullptr) throw LaunchError(owner + ": there is no user '" + configured + "'");
+    if (account->pw_uid == 0) throw LaunchError(owner + ": no VMM runs as root");
+    user.uid = account->pw_uid;
+    user.gid = account->pw_gid;
   }
   if (const auto group = kvm_group()) user.groups.push_back(*group);
   return user;

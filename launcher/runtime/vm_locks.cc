@@ -2,25 +2,20 @@
 
 #include <unistd.h>
 
-#include <cstdint>
 #include <cstdio>
 
 #include "runtime/state_directory.h"
+#include "topology/identity.h"
 
 namespace launcher {
 namespace {
 
 namespace fs = std::filesystem;
 
-// FNV-1a: the path itself may be longer than a file's name.
+// The path itself may be longer than a file's name.
 std::string number_of(const std::string& text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char letter : text) {
-    hash ^= static_cast<unsigned char>(letter);
-    hash *= 0x100000001b3;
-  }
   char digits[17];
-  std::snprintf(digits, sizeof digits, "%016lx", static_cast<unsigned long>(hash));
+  std::snprintf(digits, sizeof digits, "%016lx", static_cast<unsigned long>(stable_hash(text)));
   return digits;
 }
 

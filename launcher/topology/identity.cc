@@ -12,17 +12,6 @@ namespace {
 
 constexpr uint32_t kHostMask = 0xffff;
 
-// FNV-1a and the finalizer of splitmix64: the same on every machine and in every release.
-uint64_t stable_hash(const std::string& text) {
-  uint64_t hash = 0xcbf29ce484222325ull;
-  for (const char letter : text) {
-    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3ull;
-  }
-  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ull;
-  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebull;
-  return hash ^ (hash >> 31);
-}
-
 // Names are letters that file systems and people sort alike: "a" before "b".
 std::vector<VmConfig*> by_name(Topology& topology) {
   std::vector<VmConfig*> vms;
@@ -144,6 +133,17 @@ class Assignment {
 };
 
 }  // namespace
+
+// FNV-1a and the finalizer of splitmix64.
+uint64_t stable_hash(const std::string& text) {
+  uint64_t hash = 0xcbf29ce484222325ull;
+  for (const char letter : text) {
+    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3ull;
+  }
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ull;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebull;
+  return hash ^ (hash >> 31);
+}
 
 void assign_networks(Topology& topology) {
   std::set<uint32_t> taken;

@@ -19,6 +19,9 @@ namespace launcher {
 // Host parts nobody gets: the network, the router, the broadcast address.
 inline constexpr uint32_t kRouterHost = 1;
 
+// The same on every machine and in every release.
+uint64_t stable_hash(const std::string& text);
+
 void assign_networks(Topology& topology);
 void assign_identities(Topology& topology);
 

@@ -1,14 +1,12 @@
 #include "topology/topology_check.h"
 
-#include <pwd.h>
-
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <map>
 #include <regex>
 #include <set>
 
+#include "topology/account.h"
 #include "topology/dependencies.h"
 #include "topology/error.h"
 
@@ -16,8 +14,6 @@ namespace launcher {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr uid_t kNoUser = static_cast<uid_t>(-1);
 
 void check_switches(const Topology& topology) {
   std::map<std::string, std::string> seen;
@@ -160,25 +156,16 @@ void check_file(const fs::path& path, const std::string& origin, const std::stri
   }
 }
 
-// The account of a user that is given by name or number.
-uid_t find_user(const std::string& user, const std::string& origin) {
-  uid_t id = 0;
-  const char* const last = user.data() + user.size();
-  const auto [end, error] = std::from_chars(user.data(), last, id);
-  if (error == std::errc() && end == last && id != kNoUser) return id;
-  const passwd* account = getpwnam(user.c_str());
-  if (account == nullptr) {
-    throw TopologyError(origin, "there is no user '" + user + "'; leave it out for one of its own");
-  }
-  return account->pw_uid;
-}
-
 void check_accounts(const Topology& topology) {
   std::map<uid_t, std::string> owners;
   for (const VmConfig& vm : topology.vms) {
     if (vm.user.empty()) continue;
     const std::string origin = vm.origin_of("user");
-    const uid_t id = find_user(vm.user, origin);
+    const passwd* account = find_account(vm.user);
+    if (account == nullptr) {
+      throw TopologyError(origin, "there is no user '" + vm.user + "' on this host");
+    }
+    const uid_t id = account->pw_uid;
     if (id == 0) throw TopologyError(origin, "'" + vm.user + "' is root, which no VMM runs as");
     const auto [other, is_new] = owners.try_emplace(id, vm.name);
     if (is_new) continue;

@@ -47,8 +47,8 @@ class CloudHypervisorApi(LauncherCase):
 
     def test_interrupted_while_it_is_silent(self):
         self.lab.up(self.vm("good") + self.vm("slow", "vm.boot=hang"), wait=False)
-        self.lab.wait_line("slow: started")
         self.lab.wait_line("good: ready")
+        wait_for((self.lab.state / "vm/slow/hangs").exists, self.lab.said)
         self.end()
         self.assertIn("good: power button pressed", self.lab.said())
         self.assertIn("slow: does not end; killed", self.lab.said())

@@ -61,6 +61,7 @@ class Api(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         told = self.behaviour.get(endpoint, "204")
         if told == "hang":
+            open("hangs", "x").close()  # in the VM's directory, for a test that waits for it
             signal.pause()
         if told == "hang-up":
             return
