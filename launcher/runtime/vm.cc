@@ -126,7 +126,9 @@ Task<> Vm::bring_up() {
   if (const std::string reason = interruption(); !reason.empty()) throw LaunchError(reason);
   process_ = std::make_shared<VmProcess>(host_, config_, spec, resources_.user(), console_, log_);
   const std::shared_ptr<VmProcess> process = process_;
+  process->on_removed([this](const std::string& id) { note_removed(id); });
   booted_ = false;
+  leaving_.clear();
   const auto& user = resources_.user();
   remark(std::string("started, ") + host_.find_driver(config_.vmm).name + ", process id " +
          std::to_string(process->pid()) +

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -90,6 +91,10 @@ class Vm {
   void remark(const std::string& text);
   void require_running() const;
   Task<std::shared_ptr<Turn>> take_turn_of_running();
+  // A guest may let go of a device when nobody waits for it any more: then it is given back.
+  void note_removed(const std::string& id);
+  Task<> give_back_removed(std::shared_ptr<VmProcess> process);
+  Task<> give_back(std::string id);
   // What the VMM is asked to do to a VM that still runs.
   Task<> change_hardware(std::string what, VmProcess::Operation operation);
   // Why waiting makes no sense any more; empty: it does.
@@ -101,8 +106,9 @@ class Vm {
   Console console_;
   LogFile log_;
   VmResources resources_;
-  std::shared_ptr<VmProcess> process_;  // held by whoever waits for something of it
-  bool booted_ = false;                 // boot() of that process came to its end
+  std::shared_ptr<VmProcess> process_;   // held by whoever waits for something of it
+  bool booted_ = false;                  // boot() of that process came to its end
+  std::map<std::string, bool> leaving_;  // ids that process was asked to remove: it is gone
   Backoff backoff_;
   Turns turns_;
   VmState state_ = VmState::stopped;

@@ -12,6 +12,7 @@ namespace launcher {
 namespace {
 
 constexpr std::chrono::seconds kHotplugWithin{90};
+constexpr std::chrono::seconds kForgetWithin{20};
 
 }  // namespace
 
@@ -101,9 +102,17 @@ Task<nlohmann::json> Vm::add_device(std::string device) {
 
 Task<> Vm::remove_device(std::string id) {
   const auto turn = co_await take_turn_of_running();
+  if (resources_.has(id)) leaving_[id] = false;
   VmProcess::Operation remove = [id](Vmm& vmm) { return vmm.remove(id); };
   std::string what = "remove-device";
   co_await change_hardware(std::move(what), std::move(remove));
+  leaving_.erase(id);
+  std::string copy = id;
+  co_await give_back(std::move(copy));
+  remark(id + " removed");
+}
+
+Task<> Vm::give_back(std::string id) {
   co_await resources_.remove_net(id);
   const std::vector<std::string> devices = resources_.devices();
   for (const std::string& address : devices) {
@@ -111,7 +120,33 @@ Task<> Vm::remove_device(std::string id) {
     std::string copy = address;
     co_await resources_.give_back_device(std::move(copy));
   }
-  remark(id + " removed");
+}
+
+// One that nobody asked to go stays the VM's: a guest shall not hand a NIC to the host by itself.
+void Vm::note_removed(const std::string& id) {
+  const auto found = leaving_.find(id);
+  if (found == leaving_.end() || found->second) return;
+  found->second = true;
+  auto giving_back = give_back_removed(process_);
+  boost::asio::co_spawn(host_.loop, std::move(giving_back), [](const std::exception_ptr& error) {
+    if (error) std::rethrow_exception(error);
+  });
+}
+
+// A remove_device() that still waits has the turn, and leaves nothing to be done here.
+Task<> Vm::give_back_removed(std::shared_ptr<VmProcess> process) {
+  const auto turn = co_await turns_.take();
+  if (process != process_) co_return;
+  const std::map<std::string, bool> leaving = leaving_;
+  for (const auto& [id, is_gone] : leaving) {
+    if (!is_gone) continue;
+    leaving_.erase(id);
+    VmProcess::Operation forget = [id = id](Vmm& vmm) { return vmm.forget(id); };
+    co_await attempt("remove-device", std::move(forget), kForgetWithin);
+    std::string copy = id;
+    co_await give_back(std::move(copy));
+    remark("the guest has let go of " + id + "; removed");
+  }
 }
 
 }  // namespace launcher

@@ -75,6 +75,7 @@ void VmProcess::on_event(const VmmEvent& event) {
   }
   if (event.kind == VmmEvent::Kind::rebooting) text = "the guest reboots";
   if (!text.empty()) remark_on(name_, text, host_.progress, log_);
+  if (event.kind == VmmEvent::Kind::device_removed && removed_) removed_(event.detail);
   host_.changes.notify();
 }
 

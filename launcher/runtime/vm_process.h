@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "runtime/console.h"
 #include "runtime/host.h"
@@ -47,6 +48,10 @@ class VmProcess {
   bool succeeded() const { return process_->succeeded(); }
   pid_t pid() const { return process_->pid(); }
   void kill();
+  // A device went, by its id: asked for or not.
+  void on_removed(std::function<void(const std::string&)> handler) {
+    removed_ = std::move(handler);
+  }
   // "signal 11 (Segmentation fault): last lines of its log"
   std::string end_text();
   Clock::time_point since() const { return since_; }
@@ -61,6 +66,7 @@ class VmProcess {
   std::shared_ptr<Vmm> vmm_;
   StreamLog error_;
   std::unique_ptr<ChildProcess> process_;
+  std::function<void(const std::string&)> removed_;
   bool closed_ = false;
   Clock::time_point since_ = Clock::now();
 };

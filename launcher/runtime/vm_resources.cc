@@ -5,6 +5,7 @@
 #include "runtime/error.h"
 #include "runtime/landlock.h"
 #include "runtime/programs.h"
+#include "vmm/device_names.h"
 
 namespace launcher {
 
@@ -105,6 +106,13 @@ Task<bool> VmResources::remove_port(std::string id) {
     co_return true;
   }
   co_return false;
+}
+
+bool VmResources::has(const std::string& id) const {
+  const auto is_net = [&](const VmPort& net) { return net.id == id; };
+  const auto is_device = [&](const std::string& address) { return device_id(address) == id; };
+  return std::any_of(nets_.begin(), nets_.end(), is_net) ||
+         std::any_of(devices_.begin(), devices_.end(), is_device);
 }
 
 Task<std::string> VmResources::add_device(std::string device) {

@@ -32,6 +32,8 @@ class VmResources {
   Task<VmNet> add_net(NetConfig config);
   // By its id; false: there is none.
   Task<bool> remove_net(std::string id);
+  // Whether an interface or a device of the VM has this id in the VMM.
+  bool has(const std::string& id) const;
   // For a VM that runs. The address; one that the VM has is refused before anything is done to it,
   // for what undoes a failure would take it from the VM.
   Task<std::string> add_device(std::string device);

@@ -73,6 +73,10 @@ Vmm::Task<void> ControlledVmm::let_go(std::string id) {
   co_await clean_up(std::move(cleaned));
 }
 
+Vmm::Task<void> ControlledVmm::forget(const std::string& id) {
+  return named(spec_.name, clean_up(id));
+}
+
 void ControlledVmm::process_ended() {
   life_->ended = true;
   removals_.end();

@@ -37,6 +37,7 @@ class ControlledVmm : public Vmm {
   Task<void> add_net(const VmNet& net) final;
   Task<std::string> add_device(const std::string& pci_address) final;
   Task<void> remove(const std::string& id) final;
+  Task<void> forget(const std::string& id) final;
   void process_ended() final;
 
  protected:
@@ -59,7 +60,7 @@ class ControlledVmm : public Vmm {
   virtual Task<void> plug_device(std::string pci_address) = 0;
   // Asks the guest; the event device_removed tells of its consent.
   virtual Task<void> unplug(std::string id) = 0;
-  // What the VMM keeps of a device that is gone.
+  // What the VMM keeps of a device that is gone. May come twice.
   virtual Task<void> clean_up(std::string id) = 0;
 
   Task<void> attach(VmNet net);

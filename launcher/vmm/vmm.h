@@ -90,6 +90,8 @@ class Vmm {
   virtual Task<std::string> add_device(const std::string& pci_address) = 0;
   // Returns when the guest has let go of it.
   virtual Task<void> remove(const std::string& id) = 0;
+  // After a remove() that gave up: the guest has let go of it since.
+  virtual Task<void> forget(const std::string& id) = 0;
 
   // The process is gone: what waits for it ends with an error, on the loop's next turn.
   virtual void process_ended() {}

@@ -110,6 +110,18 @@ class Running(LauncherCase):
         self.assertNotIn("a.net1", self.lab.switch_ports())
         self.end()
 
+    def test_device_that_the_guest_lets_go_of_late_is_given_back(self):
+        self.lab.up(vm("a", "late"))
+        self.lab.run("add-net", "a")
+        refused = self.lab.run("remove-device", "a", "net1", check=False)
+        self.assertIn("a: the guest has not let go of net1", refused.stderr)
+        self.assertIn("a.net1", self.lab.switch_ports())
+        self.assertEqual(self.lab.run("add-net", "a").stdout.split()[-1], "net2")
+        self.lab.wait_line("a: the guest has let go of net1; removed")
+        self.assertEqual(self.lab.switch_ports().keys(), {"a.net0", "a.net2"})
+        self.assertEqual(self.lab.run("add-net", "a").stdout.split()[-1], "net1")
+        self.end()
+
     def test_added_nets_have_macs_of_their_own(self):
         self.lab.up(vm("a"))
         for _ in range(2):

@@ -33,12 +33,23 @@ class FakeVmm : public Vmm {
   Task<void> power_button() override { return say("power-button"); }
   Task<void> shutdown() override { return say("shutdown"); }
   Task<void> reboot() override { return say("reboot"); }
-  Task<void> add_net(const VmNet& net) override { return say("add-net " + net.socket.string()); }
+  // Told to be late, its guest lets go of a device only when the next one comes.
+  Task<void> add_net(const VmNet& net) override {
+    co_await say("add-net " + net.socket.string());
+    if (!kept_.empty()) report({VmmEvent::Kind::device_removed, kept_});
+  }
   Task<std::string> add_device(const std::string& address) override {
     co_await say("add-device " + address);
     co_return "device0";
   }
-  Task<void> remove(const std::string& id) override { return say("remove " + id); }
+  Task<void> remove(const std::string& id) override {
+    if (spec_.command_line == "late") {
+      kept_ = id;
+      throw VmmError(spec_.name + ": the guest has not let go of " + id);
+    }
+    co_await say("remove " + id);
+  }
+  Task<void> forget(const std::string& id) override { return say("forget " + id); }
   void process_ended() override { ended_ = true; }
 
  private:
@@ -73,6 +84,7 @@ class FakeVmm : public Vmm {
 
   asio::io_context& loop_;
   VmSpec spec_;
+  std::string kept_;
   bool ended_ = false;
 };
 

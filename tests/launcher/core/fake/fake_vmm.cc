@@ -10,7 +10,8 @@
 //   end=N                          end with status N as soon as it booted
 //   end-at-add-net                 end with status 9 when told to add an interface
 //   address=A.B.C.D                answer ARP for it on every port
-//   panic                          nothing; alone, its driver tells of a guest that panicked
+//   panic, late                    nothing; alone, its driver tells of a guest that panicked, or of
+//                                  one that lets go of a device when nobody waits for it
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
