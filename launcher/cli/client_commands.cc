@@ -8,7 +8,7 @@
 
 #include "client/rpc_client.h"
 #include "ctl/table.h"
-#include "runtime/error.h"
+#include "process/error.h"
 #include "runtime/state_directory.h"
 
 namespace launcher {

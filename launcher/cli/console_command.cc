@@ -11,8 +11,8 @@
 #include <string>
 
 #include "cli/client_commands.h"
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
+#include "process/error.h"
+#include "process/file_descriptor.h"
 
 namespace launcher {
 namespace {

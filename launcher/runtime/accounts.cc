@@ -13,8 +13,8 @@
 #include <cstring>
 #include <string>
 
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
+#include "process/error.h"
+#include "process/file_descriptor.h"
 
 namespace launcher {
 namespace {

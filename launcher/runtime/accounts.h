@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "runtime/child_process.h"
+#include "process/child_process.h"
 
 namespace launcher {
 

@@ -10,7 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <type_traits>
 
-#include "runtime/changes.h"
+#include "process/changes.h"
 
 namespace launcher {
 

@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/file_descriptor.h"
+#include "process/file_descriptor.h"
 #include "runtime/listener.h"
 #include "runtime/log_file.h"
 

@@ -3,7 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <utility>
 
-#include "runtime/error.h"
+#include "process/error.h"
 #include "topology/address.h"
 
 namespace launcher {

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "runtime/task.h"
+#include "process/task.h"
 
 namespace launcher {
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "runtime/error.h"
+#include "process/error.h"
 #include "runtime/programs.h"
 #include "topology/address.h"
 

@@ -14,8 +14,8 @@
 #include <set>
 #include <string>
 
+#include "process/task.h"
 #include "runtime/progress.h"
-#include "runtime/task.h"
 
 namespace launcher {
 

@@ -9,8 +9,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
+#include "process/error.h"
+#include "process/file_descriptor.h"
 #include "runtime/state_directory.h"
 #include "runtime/vm_locks.h"
 

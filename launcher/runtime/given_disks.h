@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/child_process.h"
+#include "process/child_process.h"
 
 namespace launcher {
 

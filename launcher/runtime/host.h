@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "process/changes.h"
 #include "runtime/background.h"
-#include "runtime/changes.h"
 #include "runtime/devices.h"
 #include "runtime/progress.h"
 #include "runtime/segment.h"

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "runtime/error.h"
+#include "process/error.h"
 
 namespace launcher {
 

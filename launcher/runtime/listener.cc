@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "runtime/error.h"
+#include "process/error.h"
 
 namespace launcher {
 

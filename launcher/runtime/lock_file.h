@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
+#include "process/error.h"
+#include "process/file_descriptor.h"
 
 namespace launcher {
 

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string>
 
-#include "runtime/error.h"
+#include "process/error.h"
 
 namespace launcher {
 

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "runtime/file_descriptor.h"
+#include "process/file_descriptor.h"
 
 namespace launcher {
 

@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "runtime/child_process.h"
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
+#include "process/child_process.h"
+#include "process/error.h"
+#include "process/file_descriptor.h"
 
 namespace launcher {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/task.h"
+#include "process/task.h"
 
 namespace launcher {
 

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "process/error.h"
 #include "runtime/cpio.h"
-#include "runtime/error.h"
 
 namespace launcher {
 namespace {

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "client/rpc_client.h"
+#include "process/error.h"
 #include "runtime/accounts.h"
-#include "runtime/error.h"
 #include "runtime/log_tail.h"
 #include "runtime/programs.h"
 #include "runtime/state_directory.h"

@@ -21,8 +21,8 @@
 #include <optional>
 #include <string>
 
+#include "process/child_process.h"
 #include "runtime/background.h"
-#include "runtime/child_process.h"
 #include "runtime/log_file.h"
 #include "runtime/progress.h"
 #include "runtime/switch_requests.h"

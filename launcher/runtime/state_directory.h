@@ -18,7 +18,7 @@
 #include <optional>
 #include <string>
 
-#include "runtime/child_process.h"
+#include "process/child_process.h"
 #include "runtime/lock_file.h"
 
 namespace launcher {

@@ -5,7 +5,7 @@
 
 #include <boost/asio/buffer.hpp>
 
-#include "runtime/error.h"
+#include "process/error.h"
 
 namespace launcher {
 

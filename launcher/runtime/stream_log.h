@@ -8,7 +8,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
 
-#include "runtime/file_descriptor.h"
+#include "process/file_descriptor.h"
 #include "runtime/log_file.h"
 
 namespace launcher {

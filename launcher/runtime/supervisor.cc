@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "runtime/error.h"
+#include "process/error.h"
 #include "runtime/programs.h"
 #include "topology/dependencies.h"
 #include "topology/identity.h"

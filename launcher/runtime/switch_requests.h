@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "runtime/child_process.h"
-#include "runtime/error.h"
+#include "process/child_process.h"
+#include "process/error.h"
 #include "topology/topology.h"
 
 namespace launcher {

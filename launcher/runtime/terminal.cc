@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string>
 
-#include "runtime/error.h"
+#include "process/error.h"
 
 namespace launcher {
 namespace {

@@ -3,7 +3,7 @@
 // Errors: LaunchError.
 #pragma once
 
-#include "runtime/file_descriptor.h"
+#include "process/file_descriptor.h"
 
 namespace launcher {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "runtime/changes.h"
+#include "process/changes.h"
 
 namespace launcher {
 

@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
+#include "process/error.h"
+#include "process/file_descriptor.h"
 #include "topology/account.h"
 
 namespace launcher {

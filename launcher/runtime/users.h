@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "runtime/child_process.h"
+#include "process/child_process.h"
 
 namespace launcher {
 

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "runtime/error.h"
+#include "process/error.h"
 
 namespace launcher {
 namespace {
@@ -120,19 +120,25 @@ Task<> Vm::undo_start(std::string failure) {
   change(was_stopped ? VmState::stopped : VmState::failed);
 }
 
-Task<> Vm::bring_up() {
-  change(VmState::starting);
+Task<> Vm::start_process() {
   const VmSpec spec = co_await resources_.prepare();
+  const std::shared_ptr<Vmm> vmm = host_.find_driver(config_.vmm).make(host_.loop, spec);
+  co_await vmm->prepare();
   if (const std::string reason = interruption(); !reason.empty()) throw LaunchError(reason);
-  process_ = std::make_shared<VmProcess>(host_, config_, spec, resources_.user(), console_, log_);
-  const std::shared_ptr<VmProcess> process = process_;
-  process->on_removed([this](const std::string& id) { note_removed(id); });
+  process_ = std::make_shared<VmProcess>(host_, vmm, config_, spec, console_, log_);
+  process_->on_removed([this](const std::string& id) { note_removed(id); });
   booted_ = false;
   leaving_.clear();
   const auto& user = resources_.user();
   remark(std::string("started, ") + host_.find_driver(config_.vmm).name + ", process id " +
-         std::to_string(process->pid()) +
+         std::to_string(process_->pid()) +
          (user ? ", user " + std::to_string(user->uid) : std::string()));
+}
+
+Task<> Vm::bring_up() {
+  change(VmState::starting);
+  co_await start_process();
+  const std::shared_ptr<VmProcess> process = process_;
   VmProcess::Operation boot = [](Vmm& vmm) { return vmm.boot(); };
   std::function<std::string()> interrupted = [this] { return interruption(); };
   std::string what = "boot";

@@ -72,6 +72,7 @@ class Vm {
   Task<> share_start(GivenUp given_up);
   Task<> start_in_turn(uint64_t stops, GivenUp given_up);
   Task<> bring_up();
+  Task<> start_process();
   Task<> await_ready();
   Task<> await_links(Clock::time_point deadline);
   Task<> await_address(Clock::time_point deadline);

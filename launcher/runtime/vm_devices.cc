@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "runtime/error.h"
+#include "process/error.h"
 #include "runtime/vm.h"
 #include "vmm/device_names.h"
 

@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "process/error.h"
+#include "process/file_descriptor.h"
 #include "runtime/accounts.h"
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
 #include "runtime/router_file.h"
 
 namespace launcher {

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "runtime/child_process.h"
+#include "process/child_process.h"
 #include "runtime/given_disks.h"
 #include "topology/topology.h"
 #include "vmm/vmm.h"

@@ -3,7 +3,7 @@
 #include <csignal>
 #include <utility>
 
-#include "runtime/error.h"
+#include "process/error.h"
 #include "runtime/log_tail.h"
 #include "runtime/programs.h"
 #include "runtime/terminal.h"
@@ -32,10 +32,14 @@ void remark_on(const std::string& vm, const std::string& text, Progress& progres
   log.write(kRemark + text + "\n");
 }
 
-VmProcess::VmProcess(Host& host, const VmConfig& config, const VmSpec& spec,
-                     const std::optional<Credentials>& user, Console& console, LogFile& log)
-    : host_(host), name_(spec.name), console_(console), log_(log), error_(host.loop, log) {
-  vmm_ = host.find_driver(config.vmm).make(host.loop, spec);
+VmProcess::VmProcess(Host& host, std::shared_ptr<Vmm> vmm, const VmConfig& config,
+                     const VmSpec& spec, Console& console, LogFile& log)
+    : host_(host),
+      name_(spec.name),
+      console_(console),
+      log_(log),
+      vmm_(std::move(vmm)),
+      error_(host.loop, log) {
   vmm_->on_event([this](const VmmEvent& event) { on_event(event); });
   Terminal terminal = Terminal::make();
   const FileDescriptor writer = error_.take_writer();
@@ -43,10 +47,10 @@ VmProcess::VmProcess(Host& host, const VmConfig& config, const VmSpec& spec,
   options.arguments = vmm_->command();
   options.environment = plain_environment(spec.directory);
   options.directory = spec.directory;
-  options.user = user;
+  options.user = spec.user;
   options.input = options.output = terminal.slave.get();
   options.error = writer.get();
-  options.locked_memory = locked_memory(spec, user.has_value());
+  options.locked_memory = locked_memory(spec, spec.user.has_value());
   options.must_lock = !spec.devices.empty();
   process_ = std::make_unique<ChildProcess>(host.loop, options);
   process_->on_end([this] {

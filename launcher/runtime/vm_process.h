@@ -30,9 +30,9 @@ class VmProcess {
  public:
   using Operation = std::function<Task<>(Vmm&)>;
 
-  // Starts it. `log` gets the VMM's standard error.
-  VmProcess(Host& host, const VmConfig& config, const VmSpec& spec,
-            const std::optional<Credentials>& user, Console& console, LogFile& log);
+  // Starts it; `vmm` is prepared. `log` gets the VMM's standard error.
+  VmProcess(Host& host, std::shared_ptr<Vmm> vmm, const VmConfig& config, const VmSpec& spec,
+            Console& console, LogFile& log);
   ~VmProcess();
   // Lets go of the console and the VMM, though somebody may still wait for something of it.
   void close();

@@ -3,7 +3,7 @@
 #include <boost/asio/detached.hpp>
 #include <nlohmann/json.hpp>
 #include "frontend/error.h"
-#include "runtime/error.h"
+#include "process/error.h"
 #include "runtime/probe.h"
 #include "runtime/vm.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/error.h"
+#include "process/error.h"
 #include "runtime/landlock.h"
 #include "runtime/programs.h"
 #include "vmm/device_names.h"

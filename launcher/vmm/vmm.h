@@ -24,8 +24,8 @@
 #include <string>
 #include <vector>
 
+#include "process/credentials.h"
 #include "topology/topology.h"
-#include "vmm/credentials.h"
 
 namespace launcher {
 
@@ -74,8 +74,12 @@ class Vmm {
 
   virtual ~Vmm() = default;
 
+  // Finds out what the command depends on, which may take seconds. The VM's user runs what is
+  // tried. REQUIRES: called before everything else, once.
+  virtual Task<void> prepare() { co_return; }
+
   // Program and arguments. Prepares the VM's directory, which must exist and have its owner.
-  // REQUIRES: called before everything else, once.
+  // REQUIRES: called after prepare(), once.
   virtual std::vector<std::string> command() const = 0;
 
   // After the process was started: waits for its control socket, creates the VM, boots it.

@@ -13,27 +13,28 @@ namespace launcher::qemu {
 
 namespace {
 
-Accelerator try_out(const std::filesystem::path& program, const std::optional<Credentials>& user) {
-  if (::access("/dev/kvm", R_OK | W_OK) != 0) return Accelerator::tcg;
-  return kvm_machine_stands(program, user) ? Accelerator::kvm : Accelerator::tcg;
+std::optional<Accelerator> forced() {
+  const char* word = std::getenv("LAUNCHER_QEMU_ACCELERATOR");
+  if (word == nullptr) return std::nullopt;
+  const std::string value = word;
+  if (value == "kvm") return Accelerator::kvm;
+  if (value == "tcg") return Accelerator::tcg;
+  throw VmmError("LAUNCHER_QEMU_ACCELERATOR is '" + value + "'; it may be kvm or tcg");
 }
 
 }  // namespace
 
-Accelerator choose_accelerator(const std::filesystem::path& program,
-                               const std::optional<Credentials>& user) {
-  if (const char* forced = std::getenv("LAUNCHER_QEMU_ACCELERATOR")) {
-    const std::string value = forced;
-    if (value == "kvm") return Accelerator::kvm;
-    if (value == "tcg") return Accelerator::tcg;
-    throw VmmError("LAUNCHER_QEMU_ACCELERATOR is '" + value + "'; it may be kvm or tcg");
-  }
+Task<Accelerator> choose_accelerator(boost::asio::io_context& loop, std::filesystem::path program,
+                                     std::optional<Credentials> user) {
+  if (const auto word = forced()) co_return *word;
+  if (::access("/dev/kvm", R_OK | W_OK) != 0) co_return Accelerator::tcg;
   using Key = std::pair<std::filesystem::path, std::optional<Credentials>>;
   static std::map<Key, Accelerator> known;
   const Key key{program, user};
   const auto found = known.find(key);
-  if (found != known.end()) return found->second;
-  return known[key] = try_out(program, user);
+  if (found != known.end()) co_return found->second;
+  const bool stands = co_await kvm_machine_stands(loop, std::move(program), std::move(user));
+  co_return known[key] = stands ? Accelerator::kvm : Accelerator::tcg;
 }
 
 const char* name_of(Accelerator accelerator) {

@@ -18,7 +18,7 @@ std::filesystem::path socket_of(const VmSpec& spec) {
 
 Qemu::Qemu(boost::asio::io_context& loop, const VmSpec& spec, const VmmLimits& limits)
     : ControlledVmm(loop, spec, limits),
-      accelerator_(qemu::choose_accelerator(spec.program, spec.user)),
+      loop_(loop),
       qmp_(std::make_shared<qemu::QmpSession>(
           loop, [this](const nlohmann::json& event) { take(event); })) {
   for (const VmNet& net : spec_.nets) nets_.insert(net.id);
@@ -26,6 +26,10 @@ Qemu::Qemu(boost::asio::io_context& loop, const VmSpec& spec, const VmmLimits& l
 
 Qemu::~Qemu() {
   qmp_->close();
+}
+
+Vmm::Task<void> Qemu::prepare() {
+  accelerator_ = co_await qemu::choose_accelerator(loop_, spec_.program, spec_.user);
 }
 
 std::vector<std::string> Qemu::command() const {

@@ -17,6 +17,7 @@ class Qemu : public ControlledVmm {
   Qemu(boost::asio::io_context& loop, const VmSpec& spec, const VmmLimits& limits = {});
   ~Qemu() override;
 
+  Task<void> prepare() override;
   std::vector<std::string> command() const override;
 
  private:
@@ -35,7 +36,8 @@ class Qemu : public ControlledVmm {
   Task<void> try_all(std::vector<qemu::Command> commands);
   void take(const nlohmann::json& event);
 
-  qemu::Accelerator accelerator_;
+  boost::asio::io_context& loop_;
+  qemu::Accelerator accelerator_ = qemu::Accelerator::tcg;
   std::shared_ptr<qemu::QmpSession> qmp_;
   std::set<std::string> nets_;  // ids of what has a backend to remove with it
 };

@@ -1,15 +1,16 @@
 // Whether QEMU can set a machine up with KVM here, as the user that will run it.
 //
-// Threads: the main thread (the trial dies with the thread that starts it), which it blocks until
-// QEMU has ended, some tenths of a second, but no longer than `limit`: the event loop stands still
-// for as long.
+// Threads: the event loop's, which goes on meanwhile: some tenths of a second, but no longer than
+// `limit`.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <filesystem>
 #include <optional>
 
-#include "vmm/credentials.h"
+#include "process/credentials.h"
+#include "process/task.h"
 
 namespace launcher::qemu {
 
@@ -17,8 +18,8 @@ inline constexpr std::chrono::seconds kTrialWithin{20};
 
 // False, too, when the program cannot be run, or has to be killed after `limit`. Without `user` it
 // runs as whoever the launcher is.
-bool kvm_machine_stands(const std::filesystem::path& program,
-                        const std::optional<Credentials>& user,
-                        std::chrono::milliseconds limit = kTrialWithin);
+Task<bool> kvm_machine_stands(boost::asio::io_context& loop, std::filesystem::path program,
+                              std::optional<Credentials> user,
+                              std::chrono::milliseconds limit = kTrialWithin);
 
 }  // namespace launcher::qemu

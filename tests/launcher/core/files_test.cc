@@ -9,7 +9,7 @@
 #include <fstream>
 #include <thread>
 
-#include "runtime/error.h"
+#include "process/error.h"
 #include "runtime/state_directory.h"
 #include "runtime/vm_files.h"
 #include "topology/topology_file.h"

@@ -12,11 +12,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "process/child_process.h"
+#include "process/error.h"
 #include "runtime/backoff.h"
-#include "runtime/child_process.h"
 #include "runtime/console.h"
 #include "runtime/cpio.h"
-#include "runtime/error.h"
 #include "runtime/listener.h"
 #include "runtime/log_tail.h"
 #include "runtime/probe.h"

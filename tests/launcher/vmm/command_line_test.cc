@@ -124,15 +124,17 @@ TEST(QemuCommandLine, PassedDeviceHasANameToRemoveItBy) {
 }
 
 TEST(QemuAccelerator, EnvironmentDecides) {
+  boost::asio::io_context loop;
   ::setenv("LAUNCHER_QEMU_ACCELERATOR", "kvm", 1);
-  EXPECT_EQ(qemu::choose_accelerator("/nonexistent", {}), Accelerator::kvm);
+  EXPECT_EQ(finish(loop, qemu::choose_accelerator(loop, "/nonexistent", {})), Accelerator::kvm);
   ::setenv("LAUNCHER_QEMU_ACCELERATOR", "fast", 1);
-  EXPECT_THROW(qemu::choose_accelerator("/nonexistent", {}), VmmError);
+  EXPECT_THROW(finish(loop, qemu::choose_accelerator(loop, "/nonexistent", {})), VmmError);
   ::unsetenv("LAUNCHER_QEMU_ACCELERATOR");
 }
 
 TEST(QemuAccelerator, ProgramThatCannotRunWithKvmRunsWithout) {
-  EXPECT_EQ(qemu::choose_accelerator("/bin/false", {}), Accelerator::tcg);
+  boost::asio::io_context loop;
+  EXPECT_EQ(finish(loop, qemu::choose_accelerator(loop, "/bin/false", {})), Accelerator::tcg);
 }
 
 TEST(CloudHypervisorCommandLine, HasItsSocketPipeAndSeccomp) {

@@ -47,14 +47,21 @@ class Drive {
     vmm_->on_event([](const VmmEvent& event) {
       say({{"event", name_of(event.kind)}, {"detail", event.detail}});
     });
-    process_ = std::make_unique<VmmProcess>(loop, vmm_->command(), options, [this](int status) {
+    asio::co_spawn(loop, start(options), [](const std::exception_ptr& error) {
+      if (error) std::rethrow_exception(error);
+    });
+  }
+
+ private:
+  Vmm::Task<void> start(VmmProcess::Options options) {
+    co_await vmm_->prepare();
+    process_ = std::make_unique<VmmProcess>(loop_, vmm_->command(), options, [this](int status) {
       vmm_->process_ended();
       say({{"ended", status}});
     });
     read();
   }
 
- private:
   void read() {
     input_.async_read_some(asio::buffer(buffer_), [this](auto error, size_t count) {
       if (error) return loop_.stop();

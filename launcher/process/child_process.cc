@@ -1,4 +1,4 @@
-#include "runtime/child_process.h"
+#include "process/child_process.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -13,8 +13,8 @@
 #include <csignal>
 #include <cstring>
 
-#include "runtime/error.h"
-#include "runtime/file_descriptor.h"
+#include "process/error.h"
+#include "process/file_descriptor.h"
 
 namespace launcher {
 namespace {

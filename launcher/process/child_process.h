@@ -21,8 +21,8 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/changes.h"
-#include "vmm/credentials.h"
+#include "process/changes.h"
+#include "process/credentials.h"
 
 namespace launcher {
 

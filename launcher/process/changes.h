@@ -7,7 +7,7 @@
 #include <chrono>
 #include <set>
 
-#include "runtime/task.h"
+#include "process/task.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
