@@ -1,5 +1,6 @@
 #include "runtime/devices.h"
 
+#include <algorithm>
 #include <exception>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -21,16 +22,23 @@ bool is_bound(const std::string& address) {
   return fs::read_symlink(driver, error).filename() == "vfio-pci";
 }
 
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
+  return all;
+}
+
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
 }  // namespace
 
-Devices::Devices(boost::asio::io_context& loop, Progress& progress, fs::path vfio_setup,
-                 fs::path record)
+Devices::Devices(boost::asio::io_context& loop, Progress& progress, const Topology& topology,
+                 fs::path vfio_setup, fs::path record)
     : loop_(loop),
       progress_(progress),
+      topology_(topology),
       program_(std::move(vfio_setup)),
       record_(std::move(record)) {
   std::ifstream stream(record_);
@@ -66,14 +74,29 @@ Task<std::string> Devices::vfio_setup(std::vector<std::string> arguments) {
   co_return result.output;
 }
 
+std::string Devices::owner_of(const std::string& address) const {
+  const auto owner = owners_.find(address);
+  if (owner != owners_.end()) return owner->second;
+  for (const VmConfig& vm : topology_.vms) {
+    if (std::find(vm.devices.begin(), vm.devices.end(), address) != vm.devices.end()) {
+      return vm.name;
+    }
+  }
+  return "";
+}
+
 Task<std::string> Devices::choose() {
   std::vector<std::string> words{"list", "--json"};
   const std::string text = co_await vfio_setup(std::move(words));
   const json list = json::parse(text, nullptr, false);
-  std::vector<std::string> able, bound;
+  std::vector<std::string> able, bound, owned;
   for (const json& device : list.is_object() ? list.value("devices", json::array()) : json()) {
     const std::string address = device.value("address", "");
     if (!device.value("nic", false)) continue;
+    if (const std::string vm = owner_of(address); !vm.empty()) {
+      owned.push_back(address + " is one of VM " + vm);
+      continue;
+    }
     if (is_bound(address)) bound.push_back(address);
     if (device.value("verdict", json::object()).value("can_be_passed", false)) {
       able.push_back(address);
@@ -81,12 +104,13 @@ Task<std::string> Devices::choose() {
   }
   if (bound.size() == 1) co_return bound[0];
   if (able.size() == 1) co_return able[0];
-  std::string names;
-  for (const std::string& address : able) names += (names.empty() ? "" : ", ") + address;
-  throw LaunchError(able.empty() ? "devices = \"auto\": no NIC can be passed; `vfio-setup list` "
-                                   "says why"
-                                 : "devices = \"auto\": several NICs can be passed (" + names +
-                                       "); name one");
+  if (!able.empty()) {
+    throw LaunchError("devices = \"auto\": several NICs can be passed (" + joined(able) +
+                      "); name one");
+  }
+  const std::string others = owned.empty() ? "" : " (" + joined(owned) + ")";
+  throw LaunchError("devices = \"auto\": no NIC can be passed" + others +
+                    "; `vfio-setup list` says why");
 }
 
 Task<std::string> Devices::find(std::string device) {

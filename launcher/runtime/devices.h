@@ -16,15 +16,17 @@
 
 #include "process/task.h"
 #include "runtime/progress.h"
+#include "topology/topology.h"
 
 namespace launcher {
 
 class Devices {
  public:
-  Devices(boost::asio::io_context& loop, Progress& progress, std::filesystem::path vfio_setup,
-          std::filesystem::path record);
+  Devices(boost::asio::io_context& loop, Progress& progress, const Topology& topology,
+          std::filesystem::path vfio_setup, std::filesystem::path record);
 
-  // `device` is a PCI address, as the topology file may write it, or "auto"; the address.
+  // `device` is a PCI address, as the topology file may write it, or "auto": the one NIC that can
+  // be passed, but for those that VMs have or the file names. The address.
   Task<std::string> find(std::string device);
   // Likewise, and it is the VM's then. `uid` will own /dev/vfio/GROUP.
   Task<std::string> take(std::string vm, std::string device, std::optional<uid_t> uid);
@@ -34,6 +36,8 @@ class Devices {
 
  private:
   Task<std::string> choose();
+  // The VM that has it or for which the file names it; empty: none.
+  std::string owner_of(const std::string& address) const;
   Task<> bind(std::string vm, std::string address, bool was_bound, std::optional<uid_t> uid);
   Task<std::string> vfio_setup(std::vector<std::string> arguments);
   // After a failure: vfio-setup undoes what it cannot finish.
@@ -42,6 +46,7 @@ class Devices {
 
   boost::asio::io_context& loop_;
   Progress& progress_;
+  const Topology& topology_;
   std::filesystem::path program_;  // empty: looked for when it is needed
   std::filesystem::path record_;
   std::set<std::string> taken_;

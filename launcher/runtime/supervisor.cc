@@ -41,7 +41,7 @@ Supervisor::Supervisor(boost::asio::io_context& loop, const Topology& topology,
       progress_(progress),
       state_(state),
       users_(options.records / "users.json", topology.first_user, topology.last_user),
-      devices_(loop, progress, options.vfio_setup, state.devices()),
+      devices_(loop, progress, topology, options.vfio_setup, state.devices()),
       host_{loop,   changes_, background_, progress_,           topology_, state,
             users_, devices_, segments_,   options.find_driver, false},
       warnings_(options.warnings) {

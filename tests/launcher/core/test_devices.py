@@ -80,7 +80,9 @@ class Devices(LauncherCase):
         self.up(vm("a"))
         short = self.address.removeprefix("0000:")
         self.lab.run("add-device", "a", short)
-        for again in ("auto", short, self.address):
+        self.assertIn(f"no NIC can be passed ({self.address} is one of VM a)",
+                      self.lab.run("add-device", "a", "auto", check=False).stderr)
+        for again in (short, self.address):
             refused = self.lab.run("add-device", "a", again, check=False)
             self.assertEqual(refused.returncode, 1)
             self.assertIn(f"a: has {self.address} already", refused.stderr)
@@ -90,6 +92,14 @@ class Devices(LauncherCase):
         self.assertEqual((self.calls("bind"), self.calls("restore")), (1, 0))
         self.lab.run("stop", "a")
         self.assertEqual(self.calls("restore"), 1)
+        self.end()
+
+    def test_auto_is_none_that_another_has_or_the_file_names(self):
+        self.lab.up(vm("a") + vm("b", more=f'devices = ["{self.address}"]'), "a", "--vfio-setup",
+                    self.tool)
+        refused = self.lab.run("add-device", "a", "auto", check=False)
+        self.assertIn(f"no NIC can be passed ({self.address} is one of VM b)", refused.stderr)
+        self.assertEqual(self.calls("bind"), 0)
         self.end()
 
     def test_vm_that_ends_while_a_device_is_bound_for_it(self):
