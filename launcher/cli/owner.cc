@@ -60,6 +60,7 @@ class Owner {
                      find_driver}),
         control_(loop_, state_.control_socket(), supervisor_, progress_, [this] { quit("down"); }) {
     for (const std::string& vm : vms) give_back_disks(topology.file, vm);
+    give_back_disks_of_others(topology);
     await_signal();
   }
 
@@ -83,6 +84,19 @@ class Owner {
   void give_back_disks(const std::filesystem::path& topology, const std::string& vm) {
     for (const auto& disk : GivenDisks(disk_record(topology, vm)).give_back_all()) {
       progress_.say(vm, disk.string() + " given back, for a launcher that was killed");
+    }
+  }
+
+  // VMs that were taken out of the file since.
+  void give_back_disks_of_others(const Topology& topology) {
+    for (const std::string& vm : vms_with_a_disk_record(topology.file)) {
+      if (topology.find(vm) != nullptr) continue;
+      try {
+        const VmLocks lock(topology.file, {vm}, state_.path());
+        give_back_disks(topology.file, vm);
+      } catch (const OwnedError&) {
+        // A launcher that read the file before runs it.
+      }
     }
   }
 

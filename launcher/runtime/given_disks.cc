@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "process/error.h"
 #include "process/file_descriptor.h"
@@ -19,6 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+constexpr const char* kRecord = ".json";
 
 FileDescriptor open_disk(const fs::path& disk, struct stat& facts) {
   FileDescriptor file(open(disk.c_str(), O_PATH | O_CLOEXEC));
@@ -40,7 +43,20 @@ bool set_mode(const FileDescriptor& file, mode_t mode) {
 }  // namespace
 
 fs::path disk_record(const fs::path& topology, const std::string& vm) {
-  return record_directory() / "disks" / (vm_key(topology, vm) + ".json");
+  return record_directory() / "disks" / (vm_key(topology, vm) + kRecord);
+}
+
+std::vector<std::string> vms_with_a_disk_record(const fs::path& topology) {
+  std::vector<std::string> vms;
+  const std::string prefix = vm_key(topology, "");
+  std::error_code error;  // none was ever written
+  for (const auto& entry : fs::directory_iterator(record_directory() / "disks", error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(prefix) || !name.ends_with(kRecord)) continue;
+    const size_t ends = prefix.size() + std::string_view(kRecord).size();
+    if (name.size() > ends) vms.push_back(name.substr(prefix.size(), name.size() - ends));
+  }
+  return vms;
 }
 
 GivenDisks::GivenDisks(fs::path record) : record_(std::move(record)) {

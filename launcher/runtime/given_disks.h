@@ -19,6 +19,9 @@ namespace launcher {
 // Where the record of a VM's disks is.
 std::filesystem::path disk_record(const std::filesystem::path& topology, const std::string& vm);
 
+// VMs of that topology which have one, be they in the file still or not.
+std::vector<std::string> vms_with_a_disk_record(const std::filesystem::path& topology);
+
 class GivenDisks {
  public:
   explicit GivenDisks(std::filesystem::path record);

@@ -40,6 +40,18 @@ class LeftOver(LauncherCase):
         self.end()
         self.assertEqual(self.owner_and_mode(disk), (0, 0o644))
 
+    @unittest.skipUnless(os.geteuid() == 0, "disks are root's to give")
+    def test_disk_of_a_vm_that_was_taken_out_of_the_file_goes_back(self):
+        disk = self.lab.path / "a.disk"
+        disk.write_text("blocks")
+        disk.chmod(0o644)
+        self.lab.up(vm("a", more='disk = { path = "a.disk" }') + vm("b"))
+        self.kill()
+        self.lab.up(vm("b"))
+        self.assertEqual(self.owner_and_mode(disk), (0, 0o644))
+        self.assertIn(f"a: {disk} given back", self.lab.said())
+        self.end()
+
     def test_socket_of_a_killed_launcher_is_no_topology_that_runs(self):
         # Root's topologies are the host's: as an ordinary user, whose place the lab is.
         for name in ("alive", "dead"):
