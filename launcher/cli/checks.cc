@@ -89,6 +89,18 @@ void warn_of_devices(const Topology& topology, Texts& texts) {
   }
 }
 
+void warn_of_displaced(const Topology& topology, Texts& texts) {
+  for (const VmConfig& vm : topology.vms) {
+    for (const NetConfig& net : vm.nets) {
+      if (!net.displaced) continue;
+      texts.push_back(net.origin + ": VM " + vm.name + " has MAC " + net.mac +
+                      " because another has the one of its name; a change of the file may change "
+                      "it: write mac = \"" +
+                      net.mac + "\" to keep it");
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> warnings(const Topology& topology) {
@@ -98,6 +110,7 @@ std::vector<std::string> warnings(const Topology& topology) {
   warn_of_landlock(topology, texts);
   warn_of_locked_memory(topology, texts);
   warn_of_devices(topology, texts);
+  warn_of_displaced(topology, texts);
   if (geteuid() != 0) {
     texts.push_back(
         "not root: every VM runs as this user, so one that breaks out reaches the others");

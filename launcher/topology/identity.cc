@@ -112,9 +112,12 @@ class Assignment {
       const uint64_t mac = uint64_t{oui_} << 24 | (hash & 0xffffff);
       const uint32_t host = static_cast<uint32_t>(mac) & kHostMask;
       const uint32_t address = network(net) + host;
-      if (macs_.contains({net.segment, mac})) continue;
       const bool needs_address = net.address.empty();
-      if (needs_address && (!usable(host) || addresses_.contains(address))) continue;
+      if (needs_address && !usable(host)) continue;
+      if (macs_.contains({net.segment, mac}) || (needs_address && addresses_.contains(address))) {
+        net.displaced = true;
+        continue;
+      }
       net.mac = mac_text(mac);
       take_mac(net, mac);
       if (!needs_address) continue;

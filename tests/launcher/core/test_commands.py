@@ -60,6 +60,12 @@ class Commands(LauncherCase):
         for words in (("up",), ("fly",), ("status", "--force"), ("stop",)):
             self.assertEqual(self.lab.run(*words, check=False).returncode, 2, words)
 
+    def test_check_tells_of_macs_that_may_change(self):
+        # Among so many, names share a MAC's last two octets.
+        path = self.lab.write("".join(vm(f"vm{number}") for number in range(1500)))
+        self.assertRegex(self.lab.run("check", path).stdout,
+                         r"warning: \S+:\d+.*: VM vm\d+ has MAC 02:00:00:\S+ because another has the")
+
     def test_nothing_runs(self):
         result = subprocess.run([self.lab.program, "status", "--state-dir",
                                  str(self.lab.path / "none")], capture_output=True, text=True,

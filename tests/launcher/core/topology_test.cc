@@ -224,10 +224,15 @@ TEST(Identity, ManyVmsShareNothing) {
   std::string text;
   for (int number = 0; number < 1500; ++number) text += vm_named("vm" + std::to_string(number));
   std::set<std::string> macs, addresses;
+  int displaced = 0;
   for (const VmConfig& vm : read(text).vms) {
     EXPECT_TRUE(macs.insert(vm.nets[0].mac).second);
     EXPECT_TRUE(addresses.insert(vm.nets[0].address).second) << vm.nets[0].address;
+    const NetConfig alone = read(vm_named(vm.name)).vms[0].nets[0];
+    EXPECT_EQ(vm.nets[0].displaced, vm.nets[0].mac != alone.mac);
+    displaced += vm.nets[0].displaced;
   }
+  EXPECT_GT(displaced, 0) << "so many cannot all have the address of their name";
 }
 
 TEST(Identity, GivenOnesThatCollideAreErrors) {
