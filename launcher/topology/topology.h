@@ -48,7 +48,7 @@ struct NetConfig {
   uint16_t mtu = 1500;
   uint16_t queues = 1;           // pairs
   std::optional<bool> isolated;  // set once the file was read: a router's clients are, else not
-  std::string address;  // IPv4 that the router's DHCP server keeps for it; set as the MAC is
+  std::string address;     // IPv4 that the router's DHCP server keeps for it; set as the MAC is
   bool displaced = false;  // another has the MAC or address of its name: who has which may change
   std::string origin;
 };
