@@ -8,6 +8,7 @@
 #include <boost/beast/http.hpp>
 #include <fstream>
 
+#include "fake_monitor.h"
 #include "fake_vmm.h"
 #include "vmm/cloud_hypervisor/driver.h"
 #include "vmm/qemu/driver.h"
@@ -165,6 +166,22 @@ TEST_F(DriversTest, QemuThatEndsAtOnceIsAnErrorWithTheVmsName) {
 TEST_F(DriversTest, QemuThatIsNotThereCannotBeToldAnything) {
   Qemu driver(loop_, spec_);
   EXPECT_THAT(error_of(loop_, driver.power_button()), StartsWith("app: QEMU hung up"));
+}
+
+TEST_F(DriversTest, QemuRemovesTheBackendOfWhatTheGuestLetGoOfLate) {
+  VmmLimits limits;
+  limits.removal = 300ms;
+  spec_.nets = {{"net0", directory_.path() / "none.sock", "02:00:00:00:00:01", 1500, 1}};
+  qemu::FakeMonitor monitor(loop_, directory_.path() / "qmp.sock", qemu::greeting,
+                            std::vector<std::string>(4, qemu::good));
+  Qemu driver(loop_, spec_, limits);
+  finish(loop_, driver.boot());
+  EXPECT_THAT(error_of(loop_, driver.remove("net0")), HasSubstr("it may still do so"));
+  finish(loop_, driver.forget("net0"));
+  finish(loop_, driver.forget("net0"));
+  ASSERT_EQ(monitor.asked.size(), 4u);
+  EXPECT_EQ(monitor.asked[3].at("execute"), "netdev_del");
+  EXPECT_EQ(monitor.asked[3].at("arguments").at("id"), "backend-net0");
 }
 
 }  // namespace

@@ -3,10 +3,10 @@
 
 #include <gmock/gmock.h>
 
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <list>
 
+#include "fake_monitor.h"
 #include "fake_vmm.h"
 
 namespace launcher::qemu {
@@ -16,55 +16,6 @@ namespace asio = boost::asio;
 using nlohmann::json;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
-
-// Says `greeting`, then for each line it gets the next of `answers`; "ID" in one is the command's.
-// The end of `answers` is the end of the connection.
-class FakeMonitor {
- public:
-  FakeMonitor(asio::io_context& loop, const std::filesystem::path& path, std::string greeting,
-              std::vector<std::string> answers)
-      : acceptor_(loop, UnixEndpoint(path.string())),
-        greeting_(std::move(greeting)),
-        answers_(std::move(answers)) {
-    asio::co_spawn(loop, serve(), asio::detached);
-  }
-
-  std::vector<json> asked;
-  size_t piece = 4096;  // bytes at a time
-
- private:
-  asio::awaitable<void> serve() {
-    UnixSocket socket = co_await acceptor_.async_accept(asio::use_awaitable);
-    co_await say(socket, greeting_);
-    std::string buffer;
-    for (const std::string& answer : answers_) {
-      auto dynamic = asio::dynamic_buffer(buffer);
-      const size_t end =
-          co_await asio::async_read_until(socket, dynamic, '\n', asio::use_awaitable);
-      asked.push_back(json::parse(buffer.substr(0, end)));
-      buffer.erase(0, end);
-      std::string text = answer;
-      const size_t id = text.find("ID");
-      if (id != std::string::npos) text.replace(id, 2, asked.back().at("id").dump());
-      co_await say(socket, text);
-    }
-  }
-
-  asio::awaitable<void> say(UnixSocket& socket, std::string text) {
-    for (size_t at = 0; at < text.size(); at += piece) {
-      const std::string part = text.substr(at, piece);
-      const asio::const_buffer bytes = asio::buffer(part);
-      co_await asio::async_write(socket, bytes, asio::use_awaitable);
-    }
-  }
-
-  asio::local::stream_protocol::acceptor acceptor_;
-  std::string greeting_;
-  std::vector<std::string> answers_;
-};
-
-const std::string greeting = "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n";
-const std::string good = "{\"return\": {}, \"id\": ID}\r\n";
 
 class QmpSessionTest : public ::testing::Test {
  protected:
