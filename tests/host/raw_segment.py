@@ -11,6 +11,7 @@ import struct
 import subprocess
 import threading
 import time
+import zlib
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE = 1, 2, 3, 4, 5, 6, 7
@@ -190,29 +191,45 @@ class Client:
         return None
 
     def lease(self, server, timeout=10, **words):
-        """An address by DHCP, which it then answers for; None when there is none."""
-        address = self.offered(timeout, **words)
-        if not address:
-            return None
-        self.say(REQUEST, requested=address, server=server, **words)
-        answer = self.hear()
-        if not answer or answer[0] != ACK:
-            return None
-        self.addresses.add(address)
-        return address
+        """An address by DHCP, which it then answers for; None when there is none. Asks more than once."""
+        deadline = time.monotonic() + timeout
+        while address := self.offered(deadline - time.monotonic(), **words):
+            self.say(REQUEST, requested=address, server=server, **words)
+            answer = self.hear(2)
+            if answer and answer[0] == ACK:
+                self.addresses.add(address)
+                return address
+        return None
 
     # Pings
 
-    def pings(self, sender, to, timeout=3):
-        """Whether an echo request from `sender` is answered, by either family."""
+    @property
+    def identifier(self):
+        return zlib.crc32(self.mac.encode()) & 0xffff
+
+    def ping(self, sender, to):
+        """Sends an echo request, of either family, that says it is from `sender`."""
         six = ":" in to
-        identifier = int.from_bytes(mac_bytes(self.mac)[4:]) ^ 0x5a5a
         if six:
-            packet = icmp6(sender, to, 128, struct.pack(">HH", identifier, 1))
+            packet = icmp6(sender, to, 128, struct.pack(">HH", self.identifier, 1))
         else:
-            packet = ipv4(sender, to, 1, echo(8, identifier))
+            packet = ipv4(sender, to, 1, echo(8, self.identifier))
         self.send(0x86dd if six else 0x800, packet)
-        at, kind = (54, 129) if six else (34, 0)
-        family = b"\x86\xdd" if six else b"\x08\x00"
-        return self.await_frame(lambda f: f[12:14] == family and f[at] == kind
-                                and f[at + 4:at + 6] == struct.pack(">H", identifier), timeout) is not None
+
+    def echoed(self, timeout=10):
+        """The identifier in the next echo reply of either family that comes here, or None."""
+        def reply(frame):
+            return (frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 0
+                    or frame[12:14] == b"\x86\xdd" and frame[20] == 58 and frame[54] == 129)
+        frame = self.await_frame(reply, timeout)
+        at = frame and (38 if frame[12] == 8 else 58)
+        return frame and int.from_bytes(frame[at:at + 2])
+
+    def pings(self, sender, to, timeout=3):
+        """Whether an echo request from `sender` is answered."""
+        self.ping(sender, to)
+        deadline = time.monotonic() + timeout
+        while (got := self.echoed(max(0, deadline - time.monotonic()))) is not None:
+            if got == self.identifier:
+                return True
+        return False

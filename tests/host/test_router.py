@@ -14,11 +14,13 @@ import unittest
 
 from image_guest import ImageGuest
 from playhost import FarNetwork, machine
-from raw_segment import (BROADCAST, DECLINE, RELEASE, REQUEST, Segment, dhcp, ethernet, ipv4, udp)
+from raw_segment import (BROADCAST, DECLINE, RELEASE, REQUEST, Segment, dhcp, ethernet, icmp6, ipv4, udp,
+                         mac_bytes, v6)
 
 ROUTER_MAC, ROUTER = "02:00:00:00:00:01", "10.64.0.1"
 MACS = {"a": "02:00:00:00:0a:02", "b": "02:00:00:00:0b:03"}
 ADDRESSES = {"a": "10.64.10.2", "b": "10.64.11.3"}
+ROUTER6 = "fe80::ff:fe00:1"
 NAMELESS, NAMELESS_ADDRESS = "02:00:00:00:0d:05", "10.64.13.5"
 CONFIG = {
     "segments": [{"mac": ROUTER_MAC, "network": "10.64.0.0/16"}],
@@ -74,6 +76,98 @@ class Router(unittest.TestCase):
             self.assertNotIn(NAMELESS_ADDRESS,
                              self.router.run(f"nslookup {name}.internal {ROUTER}", check=False))
 
+    # Addresses of others. Clients that are not listed have MACs of their own in each test.
+
+    def answered(self, forger, sender, victim, own):
+        """Whether the forger's ping from `sender`, the victim's, is answered: before the victim's from `own`."""
+        six = ":" in own
+        self.assertTrue(victim.pings(own, ROUTER6 if six else ROUTER))
+        forger.ping(sender, ROUTER6 if six else ROUTER)
+        victim.ping(own, ROUTER6 if six else ROUTER)
+        return victim.echoed() == forger.identifier
+
+    def neighbour(self, address, asker, own):
+        """What the router takes for the MAC of the address, once it has heard all that came before this."""
+        self.assertTrue(asker.pings(own, ROUTER6 if ":" in own else ROUTER))
+        return self.router.run(f"ip neighbour show {address}")
+
+    def test_a_leased_address_is_its_holders_alone(self):
+        x, y = self.client("02:00:00:00:21:01"), self.client("02:00:00:00:21:02")
+        held, own = x.lease(ROUTER), y.lease(ROUTER)
+        self.router.until(f"grep {x.mac} /run/leased/{held}")
+        self.assertFalse(self.answered(y, held, x, held))
+        y.arp(1, held, ROUTER)
+        y.arp(2, held, ROUTER)
+        self.assertNotIn(y.mac, self.neighbour(held, y, own))
+        self.assertTrue(x.pings(held, ROUTER))
+
+    def test_a_lease_takes_an_address_from_whom_it_does_not_belong_to(self):
+        x, y = self.client("02:00:00:00:22:01"), self.client("02:00:00:00:22:02")
+        address = x.offered()
+        y.addresses.add(address)
+        y.arp(1, address, ROUTER)
+        self.assertTrue(y.pings(address, ROUTER))  # nobody's yet
+        self.assertEqual(x.lease(ROUTER), address)
+        self.router.until(f"grep {x.mac} /run/leased/{address}")
+        self.router.until(f"ip neighbour show {address} | grep {x.mac}")
+        self.assertFalse(self.answered(y, address, x, address))
+        x.say(RELEASE, sender=address, server=ROUTER)
+        self.router.until(f"[ ! -e /run/leased/{address} ]")
+        self.assertNotIn(address, self.router.run("nft list table inet router | grep -A 3 'set lease'"))
+        self.assertEqual(x.lease(ROUTER), address)
+
+    def test_an_address_without_a_lease_is_that_of_who_came_first(self):
+        x, y = self.client("02:00:00:00:23:01"), self.client("02:00:00:00:23:02")
+        own, others = "10.64.200.1", "10.64.200.2"
+        for client, address in ((x, own), (y, others)):
+            client.addresses.add(address)
+            self.assertTrue(client.pings(address, ROUTER))
+        self.assertFalse(self.answered(y, own, x, own))
+        y.arp(1, own, ROUTER)
+        self.assertNotIn(y.mac, self.neighbour(own, y, others))
+
+    def test_an_address_made_from_a_mac_is_that_ones(self):
+        x, y = self.client("02:00:00:00:24:01"), self.client("02:00:00:00:24:02")
+        own, others = "fe80::ff:fe00:2401", "fe80::ff:fe00:2402"
+        for client, address in ((x, own), (y, others)):
+            client.addresses.add(address)
+        y.ping(own, ROUTER6)  # though y comes first
+        self.assertFalse(self.answered(y, own, x, own))
+        self.advertise_another(y, others, own)
+        self.assertNotIn(y.mac, self.neighbour(own, y, others))
+        for byte in range(6):
+            mac = [0x02, 0, 0, 0, 0x24, 0x01]
+            mac[byte] ^= 4
+            near = self.client(":".join(f"{part:02x}" for part in mac))
+            self.assertFalse(self.answered(near, own, x, own), near.mac)
+
+    def test_any_other_ipv6_address_is_that_of_who_came_first(self):
+        x, y = self.client("02:00:00:00:25:01"), self.client("02:00:00:00:25:02")
+        own, others = "fe80::1234:5678:9abc:def0", "fe80::1234:5678:9abc:def1"
+        for client, address in ((x, own), (y, others)):
+            client.addresses.add(address)
+            self.assertTrue(client.pings(address, ROUTER6))
+        self.assertFalse(self.answered(y, own, x, own))
+        self.advertise_another(y, others, own)
+        self.advertise_another(y, "::", own)
+        self.assertNotIn(y.mac, self.neighbour(own, y, others))
+
+    def test_one_client_does_not_take_all_addresses(self):
+        x, y = self.client("02:00:00:00:26:01"), self.client("02:00:00:00:26:02")
+        x.addresses.add("fe80::26:1")
+        self.flood([ethernet(ROUTER_MAC, y.mac, 0x86dd, icmp6(f"fe80::2600:{number:x}", ROUTER6, 128, b"12345678"))
+                    for number in range(2000)])
+        taken = self.router.run("nft list set inet router taken6 | grep -o 0xfe80000000000000000000002600....")
+        self.assertLess(len(taken.split()), 200, taken)
+        self.assertGreater(len(taken.split()), 10, taken)
+        self.assertTrue(x.pings("fe80::26:1", ROUTER6))
+
+    @staticmethod
+    def advertise_another(client, sender, target):
+        """As if the client's MAC were the target's: a neighbour advertisement that overrides."""
+        payload = b"\x20\0\0\0" + v6(target) + b"\x02\x01" + mac_bytes(client.mac)
+        client.send(0x86dd, icmp6(sender, "ff02::1", 136, payload), "33:33:00:00:00:01")
+
     # Shares
 
     def leases(self):
@@ -87,16 +181,32 @@ class Router(unittest.TestCase):
                 self.segment.send(frame)
             self.assertEqual(asker.lease(ROUTER, 30), NAMELESS_ADDRESS)
 
-    def test_no_client_speaks_dhcp_for_another(self):
-        a, b = self.client("a"), self.client("b")
-        self.assertEqual(b.lease(ROUTER), ADDRESSES["b"])
-        for kind, words in ((RELEASE, {}), (DECLINE, {"requested": ADDRESSES["b"]})):
-            message = dhcp(kind, MACS["b"], ADDRESSES["b"], server=ROUTER, **words)
+    def speak_for(self, forger, victim, held):
+        """What would end the victim's lease, if it were from the victim; and a lease of the forger's own."""
+        for kind, words in ((RELEASE, {}), (DECLINE, {"requested": held})):
+            message = dhcp(kind, victim.mac, held, server=ROUTER, **words)
             for _ in range(3):
-                a.send(0x800, ipv4("0.0.0.0", "255.255.255.255", 17, udp(68, 67, message)))
-        self.assertEqual(a.lease(ROUTER), ADDRESSES["a"])  # so those before have been looked at
-        self.assertIn(f" {ADDRESSES['b']} ", self.leases())
-        self.assertEqual(b.lease(ROUTER), ADDRESSES["b"])
+                forger.send(0x800, ipv4("0.0.0.0", "255.255.255.255", 17, udp(68, 67, message)))
+        self.assertIsNotNone(forger.lease(ROUTER))  # so those before have been looked at
+
+    def test_no_client_speaks_dhcp_for_another(self):
+        listed, others = (self.client("a"), self.client("b")), \
+            (self.client("02:00:00:00:27:01"), self.client("02:00:00:00:27:02"))
+        for forger, victim in (listed, others):
+            held = victim.lease(ROUTER)
+            self.assertIsNotNone(held)
+            self.speak_for(forger, victim, held)
+            self.assertIn(f" {held} ", self.leases())
+            self.assertEqual(victim.lease(ROUTER), held)
+
+    def test_no_client_has_several_leases_by_what_it_says_its_hardware_is(self):
+        a = self.client("a")
+        for kind, length in ((6, 6), (1, 5), (1, 16)):
+            message = bytearray(dhcp(REQUEST, a.mac, requested=f"10.64.90.{kind + length}"))
+            message[1:3] = bytes((kind, length))
+            a.send(0x800, ipv4("0.0.0.0", "255.255.255.255", 17, udp(68, 67, bytes(message))), BROADCAST)
+        self.assertEqual(a.lease(ROUTER), ADDRESSES["a"])
+        self.assertNotIn(" 10.64.90.", self.leases())
 
     def test_invented_clients_do_not_take_all_leases(self):
         frames = []

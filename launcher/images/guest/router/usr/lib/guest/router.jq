@@ -114,19 +114,97 @@ def segments: checked | all_segments[]
 
 def elements: if . == [] then "" else "elements = { \(join(", ")) }" end;
 
-# A client speaks for its own addresses alone.
-def own_ipv6_only: all_clients[]
-  | "    iifname \"clients*\" ip6 saddr & ::ffff:ffff:ffff:ffff == ::\(.mac | interface_id) "
-    + "ether saddr != \(.mac) drop",
-    "    iifname \"clients*\" icmpv6 type nd-neighbor-advert @th,128,64 "
-    + "0x\(.mac | interface_id | gsub(":"; "")) ether saddr != \(.mac) drop";
+# Whose frame it is, its sender's MAC says. Before Linux 6.13 a rule cannot compare two fields of a
+# frame; but it can look up two bytes in a set of all pairs of equal ones.
+def byte_pairs($flip): [range(256) | "\(.) . \(if $flip == 0 then . elif (. / 2 | floor) % 2 == 1 then . - 2 else . + 2 end)"];
+def drop_unless_equal($set; $byte; $place): "    @ll,\(48 + 8 * $byte),8 . @\($place),8 != @\($set) drop";
+# The MAC at BASE,BIT is the sender's.
+def same_mac($base; $bit): range(6) | drop_unless_equal("same"; .; "\($base),\($bit + 8 * .)");
+# The last 64 bits of the address whose first bit is BASE,64 are made from the sender's MAC.
+def made_from_mac($base): drop_unless_equal("flipped"; 0; "\($base),128"),
+  (range(1; 3), range(3; 6) | drop_unless_equal("same"; .; "\($base),\(if . < 3 then 128 else 144 end + 8 * .)"));
+def byte_sets:
+  "  set same { typeof @ll,48,8 . @nh,0,8; elements = { \(byte_pairs(0) | join(", ")) } }";
 
-# What a DHCP client says is of itself: its hardware address (RFC 2131, 2: chaddr, behind 36 bytes of
-# UDP and BOOTP) is the sender's. Else one could give another's address back, or take all there are.
-def own_dhcp_only: all_clients[]
-  | (.mac | "0x" + gsub(":"; "")) as $chaddr
-  | "    iifname \"clients*\" udp dport 67 @th,288,48 \($chaddr) ether saddr != \(.mac) drop",
-    "    iifname \"clients*\" udp dport 67 @th,288,48 != \($chaddr) ether saddr \(.mac) drop";
+# An address that neither the list nor a lease nor its form gives to a MAC is that of the first who
+# uses it (RFC 6620), until it has not been used for a while: "bound" pairs MAC and address, "taken"
+# has the address alone. A sender cannot take one after the other.
+def first_come_sets($name; $key; $full):
+  "  set bound\($name) { typeof \($full); size 65535; flags dynamic,timeout; timeout 10m; }",
+  "  set taken\($name) { typeof \($key); size 65535; flags dynamic,timeout; timeout 10m; }";
+def newcomer_chain:
+  "  set newcomers { type ether_addr; size 65535; flags dynamic,timeout; timeout 10m; }",
+  "  chain newcomer {",
+  "    ether saddr != @known limit rate over 4/second burst 300 packets drop",
+  "    update @newcomers { ether saddr limit rate over 4/minute burst 16 packets } drop",
+  "  }";
+def first_come($name; $key; $full):
+  "    \($full) @bound\($name) update @bound\($name) { \($full) } update @taken\($name) { \($key) } return",
+  "    \($key) @taken\($name) drop",
+  "    jump newcomer",
+  "    add @bound\($name) { \($full) } add @taken\($name) { \($key) } return",
+  "    drop";
+
+# Sets and chain that know whose an IPv4 address is, for a table of either family. on_lease fills
+# "leased" and "leases". DHCP itself is heard from any address: who lost a race for one after the
+# router's start gets its lease, and with it the address.
+def owner4_sets($clients; $address):
+  ($clients | map(.address) | elements) as $listed
+  | ($clients | map("\(.mac) . \(.address)") | elements) as $bindings
+  | "  set known { type ether_addr; \($clients | map(.mac) | elements) }",
+    "  set listed { type ipv4_addr; \($listed) }",
+    "  set bindings { type ether_addr . ipv4_addr; \($bindings) }",
+    "  set leases { type ipv4_addr; }",
+    "  set leased { type ether_addr . ipv4_addr; }",
+    byte_sets,
+    first_come_sets(4; $address; "ether saddr . \($address)"),
+    newcomer_chain;
+def owner4_chain($address; dhcp):
+  "  chain owner4 {",
+  "    ether saddr . \($address) @bindings return",
+  "    \($address) @listed drop",
+  dhcp,
+  "    ether saddr . \($address) @leased return",
+  "    \($address) @leases drop",
+  first_come(4; $address; "ether saddr . \($address)"),
+  "  }";
+
+# Chains that know whose an IPv6 address is: a packet's source, or what a neighbour advertisement is about.
+def owner6_sets:
+  "  set flipped { typeof @ll,48,8 . @nh,0,8; elements = { \(byte_pairs(2) | join(", ")) } }",
+  first_come_sets(6; "iif . @nh,64,128"; "iif . ether saddr . @nh,64,128");
+def owner6_chain($name; $base):
+  "  chain \($name)_from_mac {", made_from_mac($base), "  }",
+  "  chain \($name) {",
+  "    @\($base),152,16 0xfffe goto \($name)_from_mac",
+  first_come(6; "iif . @\($base),64,128"; "iif . ether saddr . @\($base),64,128"),
+  "  }";
+
+# What a DHCP client says is of itself: its hardware address (RFC 2131, 2: type, length and chaddr, behind
+# 9 and 36 bytes of UDP and BOOTP) is the sender's. Else one could give another's address back, or take
+# all there are. A lease takes a message and lasts two minutes; dnsmasq gives a thousand. Those that are
+# not listed cannot have them all.
+def dhcp_chain:
+  "  chain dhcp {",
+  "    @th,72,16 != 0x0106 drop",
+  same_mac("th"; 288),
+  "    ether saddr != @known limit rate over 4/second burst 40 packets drop",
+  "  }";
+
+def source_chains:
+  owner4_chain("ip saddr"; "    udp dport 67 return"),
+  owner6_chain("owner6"; "nh"), owner6_chain("advertised"; "th"),
+  dhcp_chain,
+  "  chain sources {",
+  "    type filter hook prerouting priority raw; policy accept",
+  "    iifname != \"clients*\" accept",
+  "    meta nfproto ipv4 udp dport 67 jump dhcp",
+  "    ip saddr 0.0.0.0 udp dport 67 accept",
+  "    icmpv6 type nd-neighbor-advert jump advertised",
+  "    ip6 saddr :: accept",
+  "    fib saddr . iif oif missing drop",
+  "    meta nfproto vmap { ipv4 : jump owner4, ipv6 : jump owner6 }",
+  "  }";
 
 def pair_rules: all_pairs[]
   | "    ip saddr \(.from.address) ip daddr \(.to.address) accept",
@@ -143,14 +221,10 @@ def forward_rules: all_forwards[]
 def proxied: [all_pairs[] | "\(.from.address) . \(.to.address)", "\(.to.address) . \(.from.address)"];
 
 def nftables: checked | all_clients as $clients | all_segments as $segments
-  | ($clients | map(.address) | elements) as $listed
-  | ($clients | map("\(.mac) . \(.address)") | elements) as $bindings
   | ($segments | map(.first + 1 | dotted) | elements) as $own
   | ($segments | map("\(.first | dotted)/\(.bits)") | elements) as $networks
   | "table inet router {",
-    "  set listed { type ipv4_addr; \($listed) }",
-    "  set bindings { type ether_addr . ipv4_addr; \($bindings) }",
-    "  set known { type ether_addr; \($clients | map(.mac) | elements) }",
+    owner4_sets($clients; "ip saddr"), owner6_sets,
     "  set networks { type ipv4_addr; flags interval; \($networks) }",
     "  set connections { type ether_addr; size 65535; flags dynamic; }",
     # The table of connections is for all: no client may fill it.
@@ -158,18 +232,7 @@ def nftables: checked | all_clients as $clients | all_segments as $segments
     "    type filter hook prerouting priority mangle; policy accept",
     "    iifname \"clients*\" ct state new add @connections { ether saddr ct count over \($ENV.CLIENT_CONNECTIONS // "2048") } counter drop",
     "  }",
-    "  chain sources {",
-    "    type filter hook prerouting priority raw; policy accept",
-    "    iifname \"clients*\" ip saddr @listed ether saddr . ip saddr != @bindings drop",
-    own_ipv6_only,
-    own_dhcp_only,
-    # A lease takes a message and lasts two minutes; dnsmasq gives a thousand. Those that are not
-    # listed cannot have them all.
-    "    iifname \"clients*\" udp dport 67 ether saddr != @known limit rate over 4/second burst 40 packets drop",
-    "    ip saddr 0.0.0.0 udp dport 67 accept",
-    "    ip6 saddr :: accept",
-    "    iifname \"clients*\" fib saddr . iif oif missing drop",
-    "  }",
+    source_chains,
     "  chain inbound {",
     "    type nat hook prerouting priority dstnat; policy accept",
     forward_rules,
@@ -209,14 +272,15 @@ def nftables: checked | all_clients as $clients | all_segments as $segments
     "  }",
     "}",
     "table arp router {",
-    "  set listed { type ipv4_addr; \($listed) }",
-    "  set bindings { type ether_addr . ipv4_addr; \($bindings) }",
+    owner4_sets($clients; "arp saddr ip"),
     "  set own { type ipv4_addr; \($own) }",
     "  set proxied { type ipv4_addr . ipv4_addr; \(proxied | elements) }",
+    owner4_chain("arp saddr ip"; empty),
     "  chain input {",
     "    type filter hook input priority filter; policy accept",
     "    iifname != \"clients*\" accept",
-    "    arp saddr ip @listed arp saddr ether . arp saddr ip != @bindings drop",
+    same_mac("nh"; 64),
+    "    arp saddr ip != 0.0.0.0 jump owner4",
     "    arp operation request arp daddr ip != @own arp saddr ip . arp daddr ip != @proxied drop",
     "  }",
     "}";
@@ -230,7 +294,7 @@ def host: if .name then "dhcp-host=\(.mac),\(.address),\(.name)"
 def dnsmasq: checked | all_segments as $segments
   | "user=nobody", "group=nogroup", "bind-dynamic", "interface=clients*", "no-hosts",
     "domain=internal", "local=/internal/", "expand-hosts", "resolv-file=/etc/resolv.conf",
-    "pid-file=", "dhcp-authoritative", "dhcp-ignore-clid", "no-ping", "dhcp-leasefile=/run/dnsmasq.leases",
+    "pid-file=", "dhcp-script=/usr/lib/guest/on_lease", "dhcp-authoritative", "dhcp-ignore-clid", "no-ping", "dhcp-leasefile=/run/dnsmasq.leases",
     "dhcp-ignore-names=tag:!known", "dhcp-ignore-names=tag:nameless", "enable-ra",
     "dhcp-range=::,constructor:clients*,ra-names,off-link,64,1h",
     ($segments[] | "dhcp-range=\(.first + 2 | dotted),\(.last - 1 | dotted),\(-(.bits | size) + 4294967296 | dotted),2m"),
