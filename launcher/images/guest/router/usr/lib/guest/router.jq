@@ -135,8 +135,8 @@ def first_come_sets($name; $key; $full):
 def newcomer_chain:
   "  set newcomers { type ether_addr; size 65535; flags dynamic,timeout; timeout 10m; }",
   "  chain newcomer {",
-  "    ether saddr != @known limit rate over 4/second burst 300 packets drop",
   "    update @newcomers { ether saddr limit rate over 4/minute burst 16 packets } drop",
+  "    ether saddr != @known limit rate over 4/second burst 300 packets drop",
   "  }";
 def first_come($name; $key; $full):
   "    \($full) @bound\($name) update @bound\($name) { \($full) } update @taken\($name) { \($key) } return",
