@@ -50,9 +50,18 @@ def udp(port, to_port, payload):
     return struct.pack(">HHHH", port, to_port, 8 + len(payload), 0) + payload
 
 
-def echo(kind, identifier):
-    data = struct.pack(">BBHHH", kind, 0, 0, identifier, 1)
+def echo(kind, identifier, sequence):
+    data = struct.pack(">BBHHH", kind, 0, 0, identifier, sequence)
     return data[:2] + struct.pack(">H", checksum(data)) + data[4:]
+
+
+def echo_of(frame):
+    """Whether it is a request, identifier and sequence of an echo message of either family; else None."""
+    kinds, at = {b"\x08\x00": ({8: True, 0: False}, 34), b"\x86\xdd": ({128: True, 129: False}, 54)}.get(
+        frame[12:14], ({}, 0))
+    if frame[at] not in kinds or frame[23 if at == 34 else 20] != (1 if at == 34 else 58):
+        return None
+    return kinds[frame[at]], *struct.unpack(">HH", frame[at + 4:at + 8])
 
 
 def ipv6(sender, to, protocol, payload, hops=255):
@@ -124,6 +133,7 @@ class Client:
         self.addresses = set()
         self.router = None  # its MAC, once a frame of it has come
         self._inbox = queue.Queue()
+        self._sequence = 0
 
     def take(self, frame):
         self.router = ":".join(f"{byte:02x}" for byte in frame[6:12])
@@ -207,29 +217,25 @@ class Client:
     def identifier(self):
         return zlib.crc32(self.mac.encode()) & 0xffff
 
-    def ping(self, sender, to):
-        """Sends an echo request, of either family, that says it is from `sender`."""
+    def ping(self, sender, to, identifier=None, answer=False):
+        """Sends an echo request or answer, of either family, that says it is from `sender`."""
         six = ":" in to
+        identifier = identifier or self.identifier
+        self._sequence += 1
         if six:
-            packet = icmp6(sender, to, 128, struct.pack(">HH", self.identifier, 1))
+            packet = icmp6(sender, to, 129 if answer else 128, struct.pack(">HH", identifier, self._sequence))
         else:
-            packet = ipv4(sender, to, 1, echo(8, self.identifier))
+            packet = ipv4(sender, to, 1, echo(0 if answer else 8, identifier, self._sequence))
         self.send(0x86dd if six else 0x800, packet)
 
-    def echoed(self, timeout=10):
-        """The identifier in the next echo reply of either family that comes here, or None."""
-        def reply(frame):
-            return (frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 0
-                    or frame[12:14] == b"\x86\xdd" and frame[20] == 58 and frame[54] == 129)
-        frame = self.await_frame(reply, timeout)
-        at = frame and (38 if frame[12] == 8 else 58)
-        return frame and int.from_bytes(frame[at:at + 2])
+    def echo(self, timeout=10):
+        """The next echo message of either family that comes here: whether it is a request, and its
+        identifier. None when none comes."""
+        frame = self.await_frame(echo_of, timeout)
+        return frame and echo_of(frame)[:2]
 
     def pings(self, sender, to, timeout=3):
-        """Whether an echo request from `sender` is answered."""
+        """Whether an echo request from `sender` is answered. Older answers are forgotten."""
         self.ping(sender, to)
-        deadline = time.monotonic() + timeout
-        while (got := self.echoed(max(0, deadline - time.monotonic()))) is not None:
-            if got == self.identifier:
-                return True
-        return False
+        wanted = False, self.identifier, self._sequence
+        return self.await_frame(lambda f: echo_of(f) == wanted, timeout) is not None

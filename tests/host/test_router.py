@@ -8,25 +8,36 @@ from playhost import sandbox
 
 sandbox.enter()
 
+import hashlib
 import json
 import pathlib
+import socket
 import unittest
 
 from image_guest import ImageGuest
 from playhost import FarNetwork, machine
 from raw_segment import (BROADCAST, DECLINE, RELEASE, REQUEST, Segment, dhcp, ethernet, icmp6, ipv4, udp,
-                         mac_bytes, v6)
+                         mac_bytes, v4, v6)
 
 ROUTER_MAC, ROUTER = "02:00:00:00:00:01", "10.64.0.1"
-MACS = {"a": "02:00:00:00:0a:02", "b": "02:00:00:00:0b:03"}
-ADDRESSES = {"a": "10.64.10.2", "b": "10.64.11.3"}
+MACS = {"a": "02:00:00:00:0a:02", "b": "02:00:00:00:0b:03", "c": "02:00:00:00:0c:04"}
+ADDRESSES = {"a": "10.64.10.2", "b": "10.64.11.3", "c": "10.64.12.4"}
 ROUTER6 = "fe80::ff:fe00:1"
 NAMELESS, NAMELESS_ADDRESS = "02:00:00:00:0d:05", "10.64.13.5"
 CONFIG = {
     "segments": [{"mac": ROUTER_MAC, "network": "10.64.0.0/16"}],
-    "clients": [*({"name": name, "mac": MACS[name], "address": ADDRESSES[name]} for name in "ab"),
+    "clients": [*({"name": name, "mac": MACS[name], "address": ADDRESSES[name]} for name in "abc"),
                 {"mac": NAMELESS, "address": NAMELESS_ADDRESS}],
+    "allow_between": ["a -> b"],
 }
+
+
+def six_from(mac):
+    """The address made from the MAC in the router's own network (interface, in the image, makes its prefix)."""
+    digest = hashlib.sha256(ROUTER_MAC.encode()).digest()
+    part = mac_bytes(mac)
+    return socket.inet_ntop(socket.AF_INET6, b"\xfd" + digest[:5] + b"\0\0" + bytes((part[0] ^ 2,)) + part[1:3]
+                            + b"\xff\xfe" + part[3:])
 
 
 class Router(unittest.TestCase):
@@ -84,7 +95,7 @@ class Router(unittest.TestCase):
         self.assertTrue(victim.pings(own, ROUTER6 if six else ROUTER))
         forger.ping(sender, ROUTER6 if six else ROUTER)
         victim.ping(own, ROUTER6 if six else ROUTER)
-        return victim.echoed() == forger.identifier
+        return victim.echo() == (False, forger.identifier)
 
     def neighbour(self, address, asker, own):
         """What the router takes for the MAC of the address, once it has heard all that came before this."""
@@ -168,6 +179,45 @@ class Router(unittest.TestCase):
         payload = b"\x20\0\0\0" + v6(target) + b"\x02\x01" + mac_bytes(client.mac)
         client.send(0x86dd, icmp6(sender, "ff02::1", 136, payload), "33:33:00:00:00:01")
 
+    # Who reaches whom
+
+    def own(self, name, six):
+        """The client's address of the family, which it answers for from now on."""
+        address = six_from(MACS[name]) if six else ADDRESSES[name]
+        self.client(name).addresses.add(address)
+        return address
+
+    def reaches(self, sender, receiver, six):
+        """Whether an echo request comes to the receiver, which has said where it is: before the answer to its own."""
+        x, y = self.client(sender), self.client(receiver)
+        router = ROUTER6 if six else ROUTER
+        for client, name in ((x, sender), (y, receiver)):
+            self.assertTrue(client.pings(self.own(name, six), router))
+        x.ping(self.own(sender, six), self.own(receiver, six))
+        y.ping(self.own(receiver, six), router)
+        return y.echo() == (True, x.identifier)
+
+    def test_pairs_that_are_allowed_reach_each_other_and_no_others_do(self):
+        pairs = [(x, y) for x in "abc" for y in "abc" if x != y]
+        for six in (False, True):
+            reached = [pair for pair in pairs if self.reaches(*pair, six)]
+            self.assertEqual(reached, [("a", "b")], six)
+
+    def test_who_was_asked_may_answer(self):
+        a, b = self.client("a"), self.client("b")
+        for six in (False, True):
+            self.assertTrue(self.reaches("a", "b", six))
+            b.ping(self.own("b", six), self.own("a", six), identifier=a.identifier, answer=True)
+            self.assertEqual(a.echo(), (False, a.identifier))
+
+    def test_the_router_stands_in_for_whom_a_client_may_reach(self):
+        a = self.client("a")
+        a.addresses.add(ADDRESSES["a"])
+        for name in "cb":  # the second one's answer is the first that comes
+            a.arp(1, ADDRESSES["a"], ADDRESSES[name])
+        frame = a.await_frame(lambda f: f[12:14] == b"\x08\x06" and f[21] == 2)
+        self.assertEqual(frame[22:32], mac_bytes(ROUTER_MAC) + v4(ADDRESSES["b"]))
+
     # Shares
 
     def leases(self):
@@ -228,6 +278,7 @@ class Router(unittest.TestCase):
             self.assertIsNotNone(client.lease(ROUTER))
         self.assertTrue(a.pings(ADDRESSES["a"], ROUTER))
         most = int(self.router.run("cat /proc/sys/net/netfilter/nf_conntrack_max"))
+        self.addCleanup(self.router.run, "conntrack -F")
         self.flood([ethernet(ROUTER_MAC, a.mac, 0x800, ipv4(
             ADDRESSES["a"], ROUTER, 17, udp(port, 53, b""))) for port in range(2000, 2000 + most // 4)])
         self.assertTrue(b.pings(ADDRESSES["b"], ROUTER))
