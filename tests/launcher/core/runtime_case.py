@@ -45,6 +45,15 @@ class LauncherCase(unittest.TestCase):
         for word in words:
             self.assertIn(word, self.lab.said())
 
+    def begin(self, *words):
+        """A command that goes on while the test does."""
+        process = subprocess.Popen([self.lab.program, *words, "--state-dir", str(self.lab.state)],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=self.lab.environment)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
     def refused(self, text, *words, options=()):
         """`up` ends with status 2 before it starts anything, and tells where and what."""
         path = self.lab.write(text)

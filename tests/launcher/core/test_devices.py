@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import unittest
 from pathlib import Path
 
@@ -59,14 +58,6 @@ class Devices(LauncherCase):
         path = self.lab.path / "calls"
         lines = path.read_text().splitlines() if path.exists() else []
         return sum(line.startswith(f"{word} {self.address}") for line in lines)
-
-    def begin(self, *words):
-        process = subprocess.Popen([self.lab.program, *words, "--state-dir", str(self.lab.state)],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, env=self.lab.environment)
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
-        return process
 
     def test_added_and_removed(self):
         self.up(vm("a"))

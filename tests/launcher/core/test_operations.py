@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import unittest
 
 from runtime_case import LauncherCase, vm
@@ -19,15 +18,6 @@ WAITS = 'ready = { console_line = "echo: go", within = "60s" }'
 
 
 class Operations(LauncherCase):
-    def begin(self, *words):
-        """A command that goes on while the test does."""
-        process = subprocess.Popen([self.lab.program, *words, "--state-dir", str(self.lab.state)],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, env=self.lab.environment)
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
-        return process
-
     def finish(self, process):
         """Its exit status and what it said of errors."""
         _, error = process.communicate(timeout=60)
