@@ -6,30 +6,24 @@ import pathlib
 import sys
 import unittest
 
-from playhost import FarNetwork, Machine, Nic, machine, sandbox
+from host_case import CACHE, FarCase
+from playhost import Nic, sandbox
 from playhost.far_network import FAR_NAME
 from scenario import NIC, NIC_MAC, Scenario
 
 sandbox.enter()
 
 HERE = pathlib.Path(__file__).resolve().parent
-CACHE = pathlib.Path(os.environ["PLAYHOST_CACHE"])
 BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
 IMAGES = pathlib.Path(os.environ["GUEST_IMAGES"])
 WITHIN = 500  # seconds; a minute and a half on an idle machine
 
 
-class DemoHere(unittest.TestCase):
+class DemoHere(FarCase):
     @classmethod
     def setUpClass(cls):
-        temporary = machine.temporary_directory()
-        cls.addClassCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        cls.far = FarNetwork(directory)
-        cls.addClassCleanup(cls.far.close)
-        nics = [Nic("pcie.0/4.0", NIC_MAC, "tap0")]
-        cls.host = Machine(directory, CACHE, nics, memory=3072, runs_vms=True)
-        cls.addClassCleanup(cls.host.close)
+        super().setUpClass()
+        cls.boot([Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=3072, runs_vms=True)
         Scenario(cls.host, cls.far, BUILD, IMAGES).prepare()
         cls.host.run("modprobe", "e1000e")
 

@@ -8,41 +8,30 @@ cloud-hypervisor is in no package of Debian: without one on PATH its run is skip
 import json
 import os
 import pathlib
-import shutil
-import sys
 import unittest
 
-from playhost import FarNetwork, Machine, Nic, machine, sandbox
+from host_case import FarCase, vmm_to_test
+from playhost import Nic, sandbox
 from playhost.far_network import FAR_ADDRESS
-from scenario import NIC, NIC_MAC, PROGRAMS, Scenario
+from scenario import NIC, NIC_MAC, Scenario
 
-VMM = sys.argv.pop(1)
-if not shutil.which(PROGRAMS[VMM]):
-    print(f"skipped: no {PROGRAMS[VMM]} on PATH")
-    sys.exit(77)
+VMM = vmm_to_test()
 
 sandbox.enter()
 
-CACHE = pathlib.Path(os.environ["PLAYHOST_CACHE"])
 BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
 IMAGES = pathlib.Path(os.environ["GUEST_IMAGES"])
 DEVICE_ID = "pci-0000-00-04.0"
 SEEN_WITHIN = 120  # seconds; it takes one on an idle machine
 
 
-class Hotplug(unittest.TestCase):
+class Hotplug(FarCase):
     """One VM, a router that starts without a NIC."""
 
     @classmethod
     def setUpClass(cls):
-        temporary = machine.temporary_directory()
-        cls.addClassCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        cls.far = FarNetwork(directory)
-        cls.addClassCleanup(cls.far.close)
-        cls.host = Machine(directory, CACHE, [Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=2048,
-                           runs_vms=True)
-        cls.addClassCleanup(cls.host.close)
+        super().setUpClass()
+        cls.boot([Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=2048, runs_vms=True)
         cls.story = Scenario(cls.host, cls.far, BUILD, IMAGES, vmm=VMM, nic=None,
                              say=lambda text: print(text, flush=True))
         cls.story.prepare()

@@ -9,12 +9,11 @@ from playhost import sandbox
 sandbox.enter()
 
 import json
-import pathlib
 import time
 import unittest
 
+from host_case import FarCase
 from image_guest import ImageGuest, Switch
-from playhost import FarNetwork, machine
 from playhost.far_network import FAR_ADDRESS, FAR_ADDRESS6, FAR_NAME
 
 PORT = 5001
@@ -28,14 +27,10 @@ CONFIG = {
 }
 
 
-class Images(unittest.TestCase):
+class Images(FarCase):
     @classmethod
     def setUpClass(cls):
-        temporary = machine.temporary_directory()
-        cls.addClassCleanup(temporary.cleanup)
-        cls.directory = pathlib.Path(temporary.name)
-        cls.far = FarNetwork(cls.directory)
-        cls.addClassCleanup(cls.far.close)
+        super().setUpClass()
         cls.far.serve_tcp(PORT)
         cls.switch = Switch(cls.directory, {"router": False, "a": True, "b": True, "c": True})
         cls.addClassCleanup(cls.switch.process.kill)

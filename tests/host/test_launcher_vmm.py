@@ -8,24 +8,18 @@ no package of Debian: without one on PATH its run is skipped, with status 77.
 import os
 import pathlib
 import shutil
-import sys
 import unittest
 
-from playhost import sandbox
+from host_case import CACHE, vmm_to_test
+from playhost import Machine, machine, sandbox
+from scenario import PROGRAMS
 
-PROGRAMS = {"qemu": "qemu-system-x86_64", "cloud-hypervisor": "cloud-hypervisor"}
-VMM = sys.argv.pop(1)
+VMM = vmm_to_test()
 PROGRAM = shutil.which(PROGRAMS[VMM])
-if not PROGRAM:
-    print(f"skipped: no {PROGRAMS[VMM]} on PATH")
-    sys.exit(77)
 
 sandbox.enter()
 
-from playhost import Machine, machine  # noqa: E402
-
 HERE = pathlib.Path(__file__).resolve().parent
-CACHE = pathlib.Path(os.environ["PLAYHOST_CACHE"])
 BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
 LIVE = HERE.parent / "launcher/vmm/live"
 ENVIRONMENT = {

@@ -9,42 +9,31 @@ without one on PATH its run is skipped, with status 77.
 import os
 import pathlib
 import re
-import shutil
-import sys
 import unittest
 
-from playhost import FarNetwork, Machine, Nic, machine, sandbox
+from host_case import FarCase, vmm_to_test
+from playhost import Nic, sandbox
 from playhost.far_network import FAR_ADDRESS, FAR_ADDRESS6
-from scenario import NIC_MAC, PROGRAMS, SINK_PORT, Scenario
+from scenario import NIC_MAC, SINK_PORT, Scenario
 
-VMM = sys.argv.pop(1)
-if not shutil.which(PROGRAMS[VMM]):
-    print(f"skipped: no {PROGRAMS[VMM]} on PATH")
-    sys.exit(77)
+VMM = vmm_to_test()
 
 sandbox.enter()
 
-CACHE = pathlib.Path(os.environ["PLAYHOST_CACHE"])
 BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
 IMAGES = pathlib.Path(os.environ["GUEST_IMAGES"])
 OWN_IMAGES = pathlib.Path("/tmp/images")  # in the play host
 CHURN = int(os.environ.get("SCENARIO_CHURN", "1"))
 
 
-class WholeScenario(unittest.TestCase):
+class WholeScenario(FarCase):
     """One story: every test needs what the ones before it left, so they are steps of one."""
 
     @classmethod
     def setUpClass(cls):
-        temporary = machine.temporary_directory()
-        cls.addClassCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        cls.far = FarNetwork(directory)
-        cls.addClassCleanup(cls.far.close)
+        super().setUpClass()
         cls.far.serve_tcp(SINK_PORT)
-        cls.host = Machine(directory, CACHE, [Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=3072,
-                           runs_vms=True)
-        cls.addClassCleanup(cls.host.close)
+        cls.boot([Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=3072, runs_vms=True)
         cls.story = Scenario(cls.host, cls.far, BUILD, OWN_IMAGES, vmm=VMM,
                              app_memory="128M", say=lambda text: print(text, flush=True))
 

@@ -16,11 +16,11 @@ import pathlib
 import re
 import unittest
 
-from playhost import FarNetwork, Machine, Nic, machine
+from host_case import FarCase
+from playhost import Nic
 from playhost.far_network import FAR_ADDRESS, FAR_ADDRESS6, FAR_NAME
 from scenario import NIC, NIC_MAC, UNWANTED_MODULES, Scenario, topology
 
-CACHE = pathlib.Path(os.environ["PLAYHOST_CACHE"])
 BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
 IMAGES = pathlib.Path(os.environ["GUEST_IMAGES"])
 OWN_IMAGES = "/var/lib/images"
@@ -37,17 +37,13 @@ done >/dev/null 2>&1 && echo '{REACHED}' >/dev/console &
 """
 
 
-class Systemd(unittest.TestCase):
-    def setUp(self):
-        temporary = machine.temporary_directory()
-        self.addCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        self.far = FarNetwork(directory)
-        self.addCleanup(self.far.close)
-        self.host = Machine(directory, CACHE, [Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=3072,
-                            keep_files=True, systemd=True, runs_vms=True)
-        self.addCleanup(self.host.close)
-        self.story = Scenario(self.host, self.far, BUILD, IMAGES, say=self.say)
+class Systemd(FarCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.boot([Nic("pcie.0/4.0", NIC_MAC, "tap0")], memory=3072, keep_files=True, systemd=True,
+                 runs_vms=True)
+        cls.story = Scenario(cls.host, cls.far, BUILD, IMAGES, say=cls.say)
 
     @staticmethod
     def say(text):
