@@ -1,5 +1,6 @@
 #include "runtime/landlock.h"
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +15,12 @@ int landlock_abi() {
   constexpr long kCreateRuleset = 444;
   const long abi = syscall(kCreateRuleset, nullptr, 0, kVersion);
   return abi > 0 ? static_cast<int>(abi) : 0;
+}
+
+// Root's umask may be one that keeps VMs' users out.
+void make_vfio_directory() {
+  constexpr const char* kDirectory = "/dev/vfio";
+  if (mkdir(kDirectory, 0755) == 0) chmod(kDirectory, 0755);
 }
 
 bool use_landlock(const VmConfig& vm) {

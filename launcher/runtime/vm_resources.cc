@@ -45,6 +45,7 @@ Task<VmSpec> VmResources::prepare() {
   spec.cpus = vm_.cpus;
   spec.memory = vm_.memory;
   spec.landlock = use_landlock(vm_);
+  if (spec.landlock) make_vfio_directory();
   user_ = host_.users.user_of(host_.topology.name + "/" + vm_.name, vm_.user);
   spec.user = user_;
   StateDirectory::make_private(spec.directory, 0700, user_);
