@@ -1,4 +1,9 @@
-"""Debian's kernel, fetched by apt and unpacked into a cache directory. Nothing is installed."""
+"""Debian's kernel, fetched by apt and unpacked into a cache directory. Nothing is installed.
+
+PLAYHOST_KERNEL names the package of another one (linux-image-6.12.95+deb12-amd64), of
+bookworm-backports for instance where apt's sources have that. Under Linux 6.2 or later
+cloud-hypervisor's guests are confined by Landlock.
+"""
 
 import os
 import pathlib
@@ -8,6 +13,7 @@ import subprocess
 import tempfile
 
 META_PACKAGE = "linux-image-amd64"
+CHOSEN = os.environ.get("PLAYHOST_KERNEL", "")
 
 
 class Kernel:
@@ -35,6 +41,8 @@ class Kernel:
 
 
 def _package_name() -> str:
+    if CHOSEN:
+        return CHOSEN
     shown = subprocess.run(["apt-cache", "depends", "--no-recommends", "--no-suggests",
                             "--no-conflicts", "--no-breaks", "--no-replaces", META_PACKAGE],
                            check=True, capture_output=True, text=True).stdout
@@ -47,13 +55,13 @@ def _package_name() -> str:
 def fetch(cache: pathlib.Path) -> Kernel:
     """The kernel in `cache`, downloaded first when it is not there. Safe against interruption:
     the directory appears under its name only when it is complete."""
-    target = cache / "kernel"
+    target = cache / (CHOSEN or "kernel")
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
         work = pathlib.Path(tempfile.mkdtemp(prefix="kernel.", dir=cache))
         try:
-            subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", _package_name()], cwd=work, check=True,
-                           stdout=subprocess.DEVNULL)
+            subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download",
+                            _package_name()], cwd=work, check=True, stdout=subprocess.DEVNULL)
             (package,) = work.glob("*.deb")
             subprocess.run(["dpkg", "-x", package, work / "root"], check=True)
             kernel = Kernel(work / "root")
