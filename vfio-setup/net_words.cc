@@ -1,0 +1,80 @@
+#include "net_words.h"
+
+#include <algorithm>
+
+namespace vfio_setup {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kForever = 0xffffffff;  // lifetime of an address that does not expire
+
+}  // namespace
+
+Words address_words(const json& address, const std::string& interface, std::int64_t age) {
+  const std::string local = address.value("local", "");
+  const std::string prefix = "/" + std::to_string(address.value("prefixlen", 0));
+  Words words{"address", "replace"};
+  // Of a point-to-point link, the prefix belongs to the other end.
+  if (address.contains("address")) {
+    words.insert(words.end(), {local, "peer", address.value("address", "") + prefix});
+  } else {
+    words.push_back(local + prefix);
+  }
+  words.insert(words.end(), {"dev", interface});
+  if (address.contains("broadcast")) {
+    words.insert(words.end(), {"broadcast", address.value("broadcast", "")});
+  }
+  for (const auto& [key, option] : {std::pair{"valid_life_time", "valid_lft"},
+                                    std::pair{"preferred_life_time", "preferred_lft"}}) {
+    const std::uint64_t lifetime = address.value(key, kForever);
+    if (lifetime == kForever) continue;
+    const auto left = static_cast<std::int64_t>(lifetime) - age;
+    words.insert(words.end(), {option, std::to_string(std::max<std::int64_t>(left, 0))});
+  }
+  return words;
+}
+
+bool has_expired(const json& address, std::int64_t age) {
+  const std::uint64_t lifetime = address.value("valid_life_time", kForever);
+  return lifetime != kForever && static_cast<std::int64_t>(lifetime) <= age;
+}
+
+Words route_words(const json& route, const std::string& interface) {
+  Words words{route.value("family", "-4"), "route", "replace", route.value("dst", "default")};
+  const auto add = [&](const char* key, const char* option) {
+    if (route.contains(key)) words.insert(words.end(), {option, route.value(key, "")});
+  };
+  add("gateway", "via");
+  if (route.contains("via")) {  // a gateway of the other family (RFC 8950)
+    const json& via = route["via"];
+    words.insert(words.end(), {"via", via.value("family", ""), via.value("host", "")});
+  }
+  words.insert(words.end(), {"dev", interface});
+  // The gateway is reached though no address of ours is in one network with it.
+  const json flags = route.value("flags", json::array());
+  if (std::find(flags.begin(), flags.end(), "onlink") != flags.end()) words.push_back("onlink");
+  add("protocol", "proto");
+  add("scope", "scope");
+  add("prefsrc", "src");
+  if (route.contains("metric")) {
+    words.insert(words.end(), {"metric", std::to_string(route.value("metric", 0))});
+  }
+  return words;
+}
+
+Words vlan_words(const SavedInterface& vlan, const std::string& below) {
+  Words words{"link", "add", "link", below, "name", vlan.name, "type", "vlan"};
+  words.insert(words.end(), {"protocol", vlan.vlan.value("protocol", "802.1Q"), "id",
+                             std::to_string(vlan.vlan.value("id", 0))});
+  const json flags = vlan.vlan.value("flags", json::array());
+  for (const auto& [flag, option] :
+       {std::pair{"REORDER_HDR", "reorder_hdr"}, std::pair{"GVRP", "gvrp"},
+        std::pair{"MVRP", "mvrp"}, std::pair{"LOOSE_BINDING", "loose_binding"}}) {
+    const bool is_on = std::find(flags.begin(), flags.end(), flag) != flags.end();
+    words.insert(words.end(), {option, is_on ? "on" : "off"});
+  }
+  return words;
+}
+
+}  // namespace vfio_setup

@@ -1,0 +1,24 @@
+// What `ip` is to be told to have something as `ip -json` printed it before it went.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "state_file.h"
+
+namespace vfio_setup {
+
+using Words = std::vector<std::string>;
+
+// `age`: seconds since it was saved.
+bool has_expired(const nlohmann::json& address, std::int64_t age);
+Words address_words(const nlohmann::json& address, const std::string& interface, std::int64_t age);
+
+Words route_words(const nlohmann::json& route, const std::string& interface);
+
+// The VLAN on the interface `below`.
+Words vlan_words(const SavedInterface& vlan, const std::string& below);
+
+}  // namespace vfio_setup
