@@ -123,11 +123,13 @@ class Configurer {
     };
     if (saved.mtu > 0) with({"mtu", std::to_string(saved.mtu)});
     if (!saved.mac.empty()) with({"address", saved.mac});
-    if (saved.master.empty() || link_name(paths_.net(saved.name) / "master") == saved.master) {
-      return;
+    if (saved.master.empty()) return;
+    if (link_name(paths_.net(saved.name) / "master") != saved.master) {
+      if (saved.master_kind == "bond") with({"down"});  // else it takes no port
+      with({"master", saved.master});
     }
-    if (saved.master_kind == "bond") with({"down"});  // else it takes no port
-    with({"master", saved.master});
+    const Words options = port_words(saved);
+    if (!options.empty()) try_ip(saved, options);
   }
 
   void try_ip(const SavedInterface& saved, const std::vector<std::string>& words) {
@@ -155,6 +157,7 @@ void save_link(const json& link, SavedInterface& saved) {
   saved.mtu = link.value("mtu", 0);
   saved.master = link.value("master", "");
   saved.master_kind = kinds.value("info_slave_kind", "");
+  if (saved.master_kind == "bridge") saved.port = kinds.value("info_slave_data", json::object());
   saved.vlan = kinds.value("info_data", json::object());
   // A bond gives its ports the address.
   if (saved.master_kind != "bond" && link.contains("permaddr")) {

@@ -1,6 +1,7 @@
 #include "net_words.h"
 
 #include <algorithm>
+#include <map>
 
 namespace vfio_setup {
 namespace {
@@ -8,6 +9,38 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kForever = 0xffffffff;  // lifetime of an address that does not expire
+
+// What `ip` prints of a bridge's port and can set again, by the name it prints; all else there is
+// a state. A kernel or an `ip` without one prints none. A cost that the kernel chose by the speed
+// of the link is kept like one that was set: nothing tells them apart.
+const std::map<std::string, std::string> kPortOptions{
+    {"priority", "priority"},
+    {"cost", "cost"},
+    {"hairpin", "hairpin"},
+    {"guard", "guard"},
+    {"root_block", "root_block"},
+    {"fastleave", "fastleave"},
+    {"learning", "learning"},
+    {"flood", "flood"},
+    {"proxy_arp", "proxy_arp"},
+    {"proxy_arp_wifi", "proxy_arp_wifi"},
+    {"multicast_router", "mcast_router"},
+    {"mcast_flood", "mcast_flood"},
+    {"bcast_flood", "bcast_flood"},
+    {"mcast_to_unicast", "mcast_to_unicast"},
+    {"neigh_suppress", "neigh_suppress"},
+    {"group_fwd_mask", "group_fwd_mask"},
+    {"vlan_tunnel", "vlan_tunnel"},
+    {"isolated", "isolated"},
+    {"locked", "locked"},
+    {"mab", "mab"},
+    {"backup_port", "backup_port"},
+};
+
+std::string value_of_port(const json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 }  // namespace
 
@@ -60,6 +93,19 @@ Words route_words(const json& route, const std::string& interface) {
   if (route.contains("metric")) {
     words.insert(words.end(), {"metric", std::to_string(route.value("metric", 0))});
   }
+  return words;
+}
+
+Words port_words(const SavedInterface& port) {
+  Words options;
+  for (const auto& [key, value] : port.port.items()) {
+    const auto option = kPortOptions.find(key);
+    if (option == kPortOptions.end()) continue;
+    options.insert(options.end(), {option->second, value_of_port(value)});
+  }
+  if (options.empty()) return {};
+  Words words{"link", "set", "dev", port.name, "type", "bridge_slave"};
+  words.insert(words.end(), options.begin(), options.end());
   return words;
 }
 

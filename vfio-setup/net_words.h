@@ -18,6 +18,9 @@ Words address_words(const nlohmann::json& address, const std::string& interface,
 
 Words route_words(const nlohmann::json& route, const std::string& interface);
 
+// Options of a bridge's port; none of them, where none is known.
+Words port_words(const SavedInterface& port);
+
 // The VLAN on the interface `below`.
 Words vlan_words(const SavedInterface& vlan, const std::string& below);
 

@@ -37,7 +37,7 @@ namespace vfio_setup {
 // With defaults: what an earlier version wrote has not all of it.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SavedInterface, name, up, boot_id, saved_at,
                                                 addresses, routes, mtu, mac, master, master_kind,
-                                                vlan, vlans)
+                                                port, vlan, vlans)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SavedDevice, address, ids, driver, modules,
                                                 driver_override, interfaces, virtual_functions)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PendingConfirm, token, deadline, persist)

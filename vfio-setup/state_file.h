@@ -28,7 +28,9 @@ struct SavedInterface {
   std::string mac;                                     // empty: the one that it has by itself
   std::string master;                                  // bridge or bond that it is a port of
   std::string master_kind;                             // "bridge", "bond"
-  nlohmann::json vlan;  // of a VLAN: info_data, as `ip -json -details link` prints it
+  nlohmann::json
+      port;  // of a bridge's port: info_slave_data, as `ip -json -details link` prints it
+  nlohmann::json vlan;  // of a VLAN: info_data, likewise
   std::vector<SavedInterface> vlans;
 };
 

@@ -103,6 +103,21 @@ TEST_F(NetConfigTest, a_port_of_a_bond_comes_back_to_it_with_its_mtu) {
                           "ip link set dev eno1 master bond0", "ip link set dev eno1 up"));
 }
 
+TEST_F(NetConfigTest, a_port_of_a_bridge_keeps_its_options) {
+  // As `ip` prints them: states and names of other things among them.
+  tools_.answers["ip -json -details link show dev eno1"] =
+      R"([{"master":"br0","linkinfo":{"info_slave_kind":"bridge","info_slave_data":{
+           "state":"disabled","priority":9,"cost":7,"hairpin":true,"learning":false,
+           "id":"0x2401","hold_timer":0.00,"multicast_router":1,"group_fwd_mask":"0x8",
+           "group_fwd_mask_str":"0x8","isolated":true}}}])";
+  bring_back_again();
+  EXPECT_THAT(tools_.commands,
+              ElementsAre("ip link set dev eno1 master br0",
+                          "ip link set dev eno1 type bridge_slave cost 7 group_fwd_mask 0x8 "
+                          "hairpin on isolated on learning off mcast_router 1 priority 9",
+                          "ip link set dev eno1 up"));
+}
+
 TEST_F(NetConfigTest, a_mac_address_that_was_set_is_set_again) {
   tools_.answers["ip -json -details link show dev eno1"] =
       R"([{"address":"52:00:00:00:00:01","permaddr":"52:00:00:00:00:02"}])";
