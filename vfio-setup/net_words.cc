@@ -120,6 +120,15 @@ Words vlan_words(const SavedInterface& vlan, const std::string& below) {
     const bool is_on = std::find(flags.begin(), flags.end(), flag) != flags.end();
     words.insert(words.end(), {option, is_on ? "on" : "off"});
   }
+  for (const auto& [key, option] :
+       {std::pair{"ingress_qos", "ingress-qos-map"}, std::pair{"egress_qos", "egress-qos-map"}}) {
+    const json map = vlan.vlan.value(key, json::array());
+    if (!map.empty()) words.emplace_back(option);
+    for (const json& entry : map) {
+      words.push_back(std::to_string(entry.value("from", 0U)) + ":" +
+                      std::to_string(entry.value("to", 0U)));
+    }
+  }
   return words;
 }
 

@@ -129,7 +129,8 @@ TEST_F(NetConfigTest, a_vlan_is_made_again_with_all_that_it_had) {
   add_upper("eno1", "lan", "vlan");
   tools_.answers["ip -json -details link show dev lan"] =
       R"([{"mtu":1400,"flags":["UP"],"master":"br0","linkinfo":{"info_kind":"vlan",
-           "info_data":{"protocol":"802.1ad","id":7,"flags":["REORDER_HDR"]},
+           "info_data":{"protocol":"802.1ad","id":7,"flags":["REORDER_HDR"],
+           "ingress_qos":[{"from":1,"to":2}],"egress_qos":[{"from":0,"to":3},{"from":4,"to":5}]},
            "info_slave_kind":"bridge"}}])";
   tools_.answers["ip -json address show dev lan"] =
       R"([{"addr_info":[{"family":"inet","local":"192.0.2.1","prefixlen":24,"scope":"global"}]}])";
@@ -147,7 +148,8 @@ TEST_F(NetConfigTest, a_vlan_is_made_again_with_all_that_it_had) {
   tools_.commands.clear();
   bring_back(paths(), device);
   EXPECT_THAT(tools_.commands, Contains("ip link add link eno1 name lan type vlan protocol 802.1ad "
-                                        "id 7 reorder_hdr on gvrp off mvrp off loose_binding off"));
+                                        "id 7 reorder_hdr on gvrp off mvrp off loose_binding off "
+                                        "ingress-qos-map 1:2 egress-qos-map 0:3 4:5"));
 }
 
 }  // namespace
