@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "net_words.h"
 #include "process.h"
@@ -34,19 +35,32 @@ json read_addresses(const std::string& interface) {
   return kept;
 }
 
+bool goes_over(const json& route, const std::string& interface) {
+  const json hops = route.value("nexthops", json::array());
+  return std::any_of(hops.begin(), hops.end(),
+                     [&](const json& hop) { return hop.value("dev", "") == interface; });
+}
+
 json read_routes(const std::string& interface) {
   json kept = json::array();
+  const auto keep = [&](json route, const char* family) {
+    const std::string protocol = route.value("protocol", "");
+    if (protocol == "kernel" || protocol == "ra") return;
+    route["family"] = family;
+    kept.push_back(std::move(route));
+  };
   for (const char* family : {"-4", "-6"}) {
-    for (json& route : ask_ip({family, "-json", "route", "show", "dev", interface})) {
-      const std::string protocol = route.value("protocol", "");
-      if (protocol == "kernel" || protocol == "ra") continue;
-      route["family"] = family;
-      kept.push_back(route);
+    for (const json& route : ask_ip({family, "-json", "route", "show", "dev", interface})) {
+      if (!route.contains("nexthops")) keep(route, family);
+    }
+    // Of an interface, `ip` shows none of several hops.
+    for (const json& route : ask_ip({family, "-json", "route", "show"})) {
+      if (goes_over(route, interface)) keep(route, family);
     }
   }
   // Gateways are reached over the routes without one.
   std::stable_partition(kept.begin(), kept.end(), [](const json& route) {
-    return !route.contains("gateway") && !route.contains("via");
+    return !route.contains("gateway") && !route.contains("via") && !route.contains("nexthops");
   });
   return kept;
 }
@@ -106,14 +120,25 @@ class Configurer {
       if (!exists(vlan)) try_ip(vlan, vlan_words(vlan, saved.name));
       if (exists(vlan)) bring_back(vlan);
     }
-    for (const json& route : saved.routes) try_ip(saved, route_words(route, saved.name));
+    for (const json& route : saved.routes) add_route(saved, route);
   }
 
-  bool exists(const SavedInterface& saved) const {
-    return std::filesystem::exists(paths_.net(saved.name));
-  }
+  bool exists(const SavedInterface& saved) const { return exists(saved.name); }
 
  private:
+  bool exists(const std::string& interface) const {
+    return std::filesystem::exists(paths_.net(interface));
+  }
+
+  // One over several hops is known to each of its interfaces, and whole with the last of them.
+  void add_route(const SavedInterface& saved, const json& route) {
+    const Words words =
+        route.contains("nexthops")
+            ? multipath_words(route, [this](const std::string& name) { return exists(name); })
+            : route_words(route, saved.name);
+    if (!words.empty()) try_ip(saved, words);
+  }
+
   void set_link(const SavedInterface& saved) {
     const std::vector<std::string> set{"link", "set", "dev", saved.name};
     const auto with = [&](const std::vector<std::string>& words) {

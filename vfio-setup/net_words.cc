@@ -42,6 +42,36 @@ std::string value_of_port(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+void add(const json& from, const char* key, const char* option, Words& words) {
+  if (from.contains(key)) words.insert(words.end(), {option, from.value(key, "")});
+}
+
+Words begin_route(const json& route) {
+  return {route.value("family", "-4"), "route", "replace", route.value("dst", "default")};
+}
+
+// A route's way out, or one of several.
+void add_hop(const json& hop, const std::string& interface, Words& words) {
+  add(hop, "gateway", "via", words);
+  if (hop.contains("via")) {  // a gateway of the other family (RFC 8950)
+    const json& via = hop["via"];
+    words.insert(words.end(), {"via", via.value("family", ""), via.value("host", "")});
+  }
+  words.insert(words.end(), {"dev", interface});
+  // The gateway is reached though no address of ours is in one network with it.
+  const json flags = hop.value("flags", json::array());
+  if (std::find(flags.begin(), flags.end(), "onlink") != flags.end()) words.emplace_back("onlink");
+}
+
+void add_rest(const json& route, Words& words) {
+  add(route, "protocol", "proto", words);
+  add(route, "scope", "scope", words);
+  add(route, "prefsrc", "src", words);
+  if (route.contains("metric")) {
+    words.insert(words.end(), {"metric", std::to_string(route.value("metric", 0U))});
+  }
+}
+
 }  // namespace
 
 Words address_words(const json& address, const std::string& interface, std::int64_t age) {
@@ -74,26 +104,25 @@ bool has_expired(const json& address, std::int64_t age) {
 }
 
 Words route_words(const json& route, const std::string& interface) {
-  Words words{route.value("family", "-4"), "route", "replace", route.value("dst", "default")};
-  const auto add = [&](const char* key, const char* option) {
-    if (route.contains(key)) words.insert(words.end(), {option, route.value(key, "")});
-  };
-  add("gateway", "via");
-  if (route.contains("via")) {  // a gateway of the other family (RFC 8950)
-    const json& via = route["via"];
-    words.insert(words.end(), {"via", via.value("family", ""), via.value("host", "")});
-  }
-  words.insert(words.end(), {"dev", interface});
-  // The gateway is reached though no address of ours is in one network with it.
-  const json flags = route.value("flags", json::array());
-  if (std::find(flags.begin(), flags.end(), "onlink") != flags.end()) words.push_back("onlink");
-  add("protocol", "proto");
-  add("scope", "scope");
-  add("prefsrc", "src");
-  if (route.contains("metric")) {
-    words.insert(words.end(), {"metric", std::to_string(route.value("metric", 0))});
-  }
+  Words words = begin_route(route);
+  add_hop(route, interface, words);
+  add_rest(route, words);
   return words;
+}
+
+Words multipath_words(const json& route,
+                      const std::function<bool(const std::string& interface)>& is_there) {
+  Words words = begin_route(route);
+  add_rest(route, words);
+  const std::size_t without_hops = words.size();
+  for (const json& hop : route.value("nexthops", json::array())) {
+    const std::string interface = hop.value("dev", "");
+    if (!is_there(interface)) continue;
+    words.emplace_back("nexthop");
+    add_hop(hop, interface, words);
+    words.insert(words.end(), {"weight", std::to_string(hop.value("weight", 1))});
+  }
+  return words.size() == without_hops ? Words() : words;
 }
 
 Words port_words(const SavedInterface& port) {

@@ -119,22 +119,32 @@ class VfioSetup(VfioCase):
         self.host.shell(f"""
             ip link add br0 type bridge; ip link add br8 type bridge
             ip link set {interface} mtu 1400 up master br0
-            ip link add link {interface} name lan type vlan id 7
+            ip link set {interface} type bridge_slave cost 7 priority 9 learning off isolated on \
+              hairpin on group_fwd_mask 8
+            ip link add link {interface} name lan type vlan id 7 ingress-qos-map 1:2 3:4 \
+              egress-qos-map 0:3 2:5
             ip link add link {interface} name v8 mtu 1300 type vlan protocol 802.1ad id 8
             ip link set v8 master br8
             ip link set lan up; ip address add 192.0.2.7/24 dev lan
             ip route add 198.51.100.0/24 via 192.0.2.1 dev lan
-            ip route add 203.0.113.0/24 via 10.1.1.1 dev lan onlink""")
+            ip route add 203.0.113.0/24 via 10.1.1.1 dev lan onlink
+            ip link set br8 up; ip address add 192.0.3.1/24 dev br8
+            ip route add 198.18.0.0/15 proto static metric 7 nexthop via 192.0.2.9 dev lan weight 3 \
+              nexthop via 192.0.3.9 dev br8""")
         # Without what differs from one making to the next, and while the link comes up.
         shown = f"""
             ip -d route show dev lan | sed 's/ linkdown//'
+            ip route show 198.18.0.0/15 | sed 's/ dead//; s/ linkdown//'
+            ip -d link show dev {interface} | grep -oE '(cost|priority|learning|isolated|hairpin) [a-z0-9]+'
             for i in {interface} lan v8; do
               ip -o address show dev $i scope global | sed 's/^[0-9]*: //'
-              ip -d link show dev $i | grep -o 'mtu [0-9]*\\|vlan protocol.*\\|master [a-z0-9]*'
+              ip -d link show dev $i | grep -o 'mtu [0-9]*\\|vlan protocol.*\\|{{.*}}\\|master [a-z0-9]*'
             done"""
         before = self.host.shell(shown).out
         self.assertIn("onlink", before)
-        self.assertIn("master br8", before)
+        for shown_once in ("master br8", "cost 7", "isolated on", "{ 1:2 3:4 }", "{ 0:3 2:5 }",
+                           "nexthop via 192.0.2.9 dev lan weight 3"):
+            self.assertIn(shown_once, before)
         self.vfio("bind", FAR_NIC, "--force")
         self.host.shell("[ ! -e /sys/class/net/lan ]")
         self.vfio("restore", FAR_NIC)

@@ -72,6 +72,30 @@ TEST_F(NetConfigTest, a_gateway_of_the_other_family) {
   EXPECT_THAT(tools_.commands, Contains("ip -4 route replace default via inet6 fe80::1 dev eno1"));
 }
 
+TEST_F(NetConfigTest, a_route_over_several_hops_takes_those_that_are_there) {
+  add_interface(add_device("0000:00:1a.0", "0x020000", 4, "e1000e"), "eno2", false);
+  tools_.answers["ip -4 -json route show"] =
+      R"([{"dst":"default","gateway":"192.0.2.9","dev":"eno1","flags":[]},
+          {"dst":"198.51.100.0/24","flags":[],"nexthops":[{"gateway":"10.1.1.1","dev":"eno2",
+           "weight":1,"flags":[]}]},
+          {"dst":"203.0.113.0/24","protocol":"static","metric":7,"flags":[],"nexthops":[
+           {"gateway":"10.1.1.1","dev":"eno1","weight":3,"flags":["onlink","linkdown"]},
+           {"gateway":"10.1.2.1","dev":"eno2","weight":1,"flags":[]}]}])";
+  SavedDevice device = save();
+  device.interfaces.resize(1);  // the other one is another card's
+  tools_.commands.clear();
+  bring_back(paths(), device);
+  const std::string route =
+      "ip -4 route replace 203.0.113.0/24 proto static metric 7 "
+      "nexthop via 10.1.1.1 dev eno1 onlink weight 3";
+  EXPECT_THAT(tools_.commands, ElementsAre("ip link set dev eno1 up",
+                                           route + " nexthop via 10.1.2.1 dev eno2 weight 1"));
+  std::filesystem::remove(root_ / "sys/class/net/eno2");
+  tools_.commands.clear();
+  bring_back(paths(), device);
+  EXPECT_THAT(tools_.commands, ElementsAre("ip link set dev eno1 up", route));
+}
+
 TEST_F(NetConfigTest, addresses_of_an_earlier_boot_do_not_come_back) {
   has(R"({"family":"inet","local":"192.0.2.1","prefixlen":24,"scope":"global"})", "");
   const SavedDevice device = save();
