@@ -198,6 +198,7 @@ class BindRun {
     binder_.set_override(address, kVfioPci);
     if (binder_.driver_of(address) != kVfioPci) {
       begin(address + ": unbind");
+      binder_.remove_virtual_functions(address);
       binder_.unbind(address);
     }
     begin(address + ": bind");

@@ -46,6 +46,15 @@ const PciDevice& pick_automatically(const HostSnapshot& host, const std::set<std
   throw Refusal("several NICs can be passed, name one of them:" + list_of(named));
 }
 
+// Virtual functions, which cease to be when their card is passed.
+std::set<std::string> functions_of(const std::vector<const PciDevice*>& group) {
+  std::set<std::string> functions;
+  for (const PciDevice* member : group) {
+    functions.insert(member->virtual_functions.begin(), member->virtual_functions.end());
+  }
+  return functions;
+}
+
 }  // namespace
 
 bool BindPlan::is_done() const {
@@ -68,8 +77,15 @@ BindPlan plan_bind(const HostSnapshot& host, const std::string& request, bool fo
   }
   plan.overridden = verdict.in_use;
   plan.notes = verdict.notes;
-  for (const PciDevice* member : host.group_of(*plan.target)) {
-    if (!member->is_bridge()) plan.devices.push_back(member);
+  const std::vector<const PciDevice*> group = host.group_of(*plan.target);
+  const std::set<std::string> going = functions_of(group);
+  if (going.contains(plan.target->address)) {
+    throw Refusal(plan.target->title() +
+                  " cannot be passed: its IOMMU group holds the card whose "
+                  "virtual function it is; pass the card");
+  }
+  for (const PciDevice* member : group) {
+    if (!member->is_bridge() && !going.contains(member->address)) plan.devices.push_back(member);
   }
   return plan;
 }
@@ -83,6 +99,9 @@ std::vector<std::string> describe(const HostSnapshot& host, const BindPlan& plan
     }
     for (const NetInterface* interface : host.interfaces_of(*device)) {
       if (interface->up) steps.push_back("take down interface " + interface->name);
+    }
+    if (!device->virtual_functions.empty()) {
+      steps.push_back(device->title() + ": remove its virtual functions");
     }
     steps.push_back(device->title() + ": driver " +
                     (device->driver.empty() ? "(none)" : device->driver) + " -> vfio-pci");

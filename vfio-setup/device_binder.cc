@@ -21,6 +21,11 @@ void DeviceBinder::set_override(const std::string& address, const std::string& d
   write_attribute(paths_.pci_device(address) / "driver_override", driver + "\n");
 }
 
+void DeviceBinder::remove_virtual_functions(const std::string& address) const {
+  const auto number = paths_.pci_device(address) / "sriov_numvfs";
+  if (read_attribute(number).value_or("0") != "0") write_attribute(number, "0");
+}
+
 void DeviceBinder::unbind(const std::string& address) const {
   if (driver_of(address).empty()) return;
   write_attribute(paths_.pci_device(address) / "driver/unbind", address);

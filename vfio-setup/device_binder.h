@@ -20,6 +20,9 @@ class DeviceBinder {
   std::string driver_of(const std::string& address) const;
 
   void set_override(const std::string& address, const std::string& driver) const;
+  // While it has its driver, which makes and removes them: vfio-pci takes no function that has any,
+  // and not every driver removes them when it goes.
+  void remove_virtual_functions(const std::string& address) const;
   void unbind(const std::string& address) const;  // from whatever driver it has
   // Lets the kernel find the driver, and throws unless it is this one.
   void probe(const std::string& address, const std::string& driver) const;

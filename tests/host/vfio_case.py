@@ -50,6 +50,7 @@ class VfioCase(unittest.TestCase):
     """One play host for all tests of a class."""
 
     MACHINE_OPTIONS: dict = {}
+    MORE_DEVICES: list[str] = []
 
     @classmethod
     def setUpClass(cls):
@@ -58,8 +59,8 @@ class VfioCase(unittest.TestCase):
         directory = pathlib.Path(temporary.name)
         cls.far = FarNetwork(directory)
         cls.addClassCleanup(cls.far.close)
-        cls.host = Machine(directory, CACHE, nics(), devices=devices(directory),
-                           **cls.MACHINE_OPTIONS)
+        cls.host = Machine(directory, CACHE, nics(),
+                           devices=[*devices(directory), *cls.MORE_DEVICES], **cls.MACHINE_OPTIONS)
         cls.addClassCleanup(cls.host.close)
 
     def vfio(self, *words, status: int = 0, **options):

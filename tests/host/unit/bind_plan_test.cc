@@ -6,6 +6,7 @@
 namespace vfio_setup {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -103,6 +104,15 @@ TEST(BindPlan, a_used_virtual_function_is_use_of_what_it_belongs_to) {
   host.use.interfaces.clear();
   host.devices[1].driver = "vfio-pci";
   EXPECT_THAT(refusal(host, "01:00.0"), HasSubstr("0000:01:10.0: is a virtual function of"));
+}
+
+TEST(BindPlan, virtual_functions_in_the_group_of_their_card_are_not_moved) {
+  HostSnapshot host{{function("0000:01:00.0", 4), function("0000:01:00.1", 4, "")}, {}};
+  host.devices[0].virtual_functions = {"0000:01:00.1"};
+  const BindPlan plan = plan_bind(host, "01:00.0", false, {});
+  EXPECT_THAT(addresses(plan), ElementsAre("0000:01:00.0"));
+  EXPECT_THAT(describe(host, plan), Contains(HasSubstr("remove its virtual functions")));
+  EXPECT_THAT(refusal(host, "01:00.1"), HasSubstr("pass the card"));
 }
 
 TEST(BindPlan, force_overrides_use_but_not_the_impossible) {
