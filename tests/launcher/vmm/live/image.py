@@ -14,7 +14,7 @@ INIT = Path(__file__).resolve().parent.parent / "guest/init"
 
 
 def image(directory):
-    return GuestImage(directory, init=INIT, modules=(*WANTED_MODULES, "button", "evdev"),
+    return GuestImage(directory, init=INIT, modules=(*WANTED_MODULES, "virtio_blk", "button", "evdev"),
                       name="vmm.initramfs.gz")
 
 

@@ -7,6 +7,7 @@ each VMM is an ordinary user of its own, whose port is closed to all others.
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 import unittest
@@ -36,6 +37,7 @@ class VmmLive(unittest.TestCase):
         # cloud-hypervisor passes on to its guest what the port offers; QEMU what it was told.
         modes = [f"--{option}" for port in PORTS
                  for option in (f"socket-mode={port}=0600", f"mtu={port}=1400")]
+        modes.append("--queues=b=2")
         state = [f"--state-file={cls.directory / 'ports.json'}"]
         cls.switch = Switch(programs, cls.directory, PORTS, owners + modes + state)
         cls.addClassCleanup(cls.switch.stop)
@@ -61,9 +63,10 @@ class VmmLive(unittest.TestCase):
         return {"id": f"net{number}", "socket": str(self.switch.socket(port)),
                 "mac": f"02:00:00:77:0{number}:0{PORTS.index(port) + 1}", **more}
 
-    def start_vm(self, port, *words, **more):
+    def start_vm(self, port, *words, queues=1, **more):
         vm = Vm(port, self.directory, self.kind, os.environ["LAUNCHER_VMM_PROGRAM"],
-                USERS[port] if self.root else 0, [self.net(0, port, mtu=1400)], words, **more)
+                USERS[port] if self.root else 0, [self.net(0, port, mtu=1400, queues=queues)],
+                words, **more)
         self.addCleanup(vm.close)
         return vm
 
@@ -109,6 +112,29 @@ class VmmLive(unittest.TestCase):
         self.assertNotEqual(a.wait_line(r"ready (\S+)", console).group(1), boot_id)
         a.wait_line("reached 10.77.0.2", console)
         self.tell("again after a reboot")
+
+    def test_disks_and_queues(self):
+        raw, qcow2 = self.directory / "raw.img", self.directory / "other.qcow2"
+        raw.write_bytes(b"raw".ljust(1 << 20, b"\0"))
+        (self.directory / "source").write_bytes(b"qcow2".ljust(2 << 20, b"\0"))
+        subprocess.run(["qemu-img", "convert", "-O", "qcow2", self.directory / "source", qcow2],
+                       check=True, timeout=60)
+        if self.root:
+            os.chown(raw, USERS["b"], USERS["b"])
+        before = qcow2.read_bytes()
+        b = self.start_vm("b", "eth0=10.77.0.2/24", "disk=vda", "disk=vdb", cpus=2, queues=2,
+                          disks=[{"path": str(raw)}, {"path": str(qcow2), "readonly": True}])
+        self.boot(b)
+        b.wait_line("vda has 2048 sectors, read-only 0, begins with raw")
+        b.wait_line("vda written")
+        b.wait_line("vdb has 4096 sectors, read-only 1, begins with qcow2")
+        b.wait_line("vdb cannot be written")
+        b.wait_line("eth0 there mtu 1400 mac 02:00:00:77:00:02 queues 2")
+        self.assertEqual(raw.read_bytes()[512:519], b"written")
+        self.tell("disks are read and written, two pairs of queues serve")
+        b.do("shutdown")
+        b.wait_ended()
+        self.assertEqual(qcow2.read_bytes(), before)
 
     def test_interface_comes_goes_and_comes_again(self):
         a = self.start_vm("a", "eth0=10.77.0.1/24", "eth1=10.77.1.1/24", "ping=10.77.1.2")
