@@ -1,5 +1,6 @@
 """A VM run through the launcher's driver by vmm_drive, and what it tells of itself."""
 
+import ctypes
 import json
 import os
 import re
@@ -16,6 +17,12 @@ MEMORY = 128 << 20
 PATIENCE = float(os.environ.get("LAUNCHER_VMM_PATIENCE", "120"))
 COMMAND_LINE = ("console=ttyS0 quiet panic=-1 ipv6.disable=1 printk.devkmsg=on cryptomgr.notests "
                 "mitigations=off tsc=reliable rdinit=/init")
+
+
+def has_landlock():
+    """Whether the kernel has what cloud-hypervisor needs of it: ABI 3."""
+    create_ruleset, version = 444, 1
+    return ctypes.CDLL(None).syscall(create_ruleset, None, 0, version) >= 3
 
 
 class VmError(AssertionError):
@@ -38,7 +45,8 @@ class Vm:
         built = image(os.environ["SWITCHD_GUEST_IMAGE"])
         spec = {"name": name, "program": str(program), "directory": str(self.directory),
                 "kernel": str(built.kernel), "initramfs": str(built.initramfs), "memory": MEMORY,
-                "nets": list(nets), "command_line": " ".join([COMMAND_LINE, "--", *words]), **more}
+                "nets": list(nets), "command_line": " ".join([COMMAND_LINE, "--", *words]),
+                "landlock": kind == "cloud-hypervisor" and has_landlock(), **more}
         spec_file = Path(directory) / f"{name}.json"
         spec_file.write_text(json.dumps(spec))
         self._drive = subprocess.Popen(
