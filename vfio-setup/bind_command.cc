@@ -18,6 +18,7 @@
 #include <system_error>
 
 #include "bind_plan.h"
+#include "card.h"
 #include "commands.h"
 #include "device_binder.h"
 #include "group_holders.h"
@@ -88,12 +89,14 @@ SavedDevice save_device(const Paths& paths, const HostSnapshot& host, const PciD
                     device.driver_override,
                     {},
                     static_cast<int>(device.virtual_functions.size())};
+  identify(paths, saved);
   if (!device.module.empty() && device.driver != kVfioPci &&
       std::find(saved.modules.begin(), saved.modules.end(), device.module) == saved.modules.end()) {
     saved.modules.insert(saved.modules.begin(), device.module);
   }
   for (const NetInterface* interface : host.interfaces_of(device)) {
     saved.interfaces.push_back(save_interface(paths, *interface));
+    if (saved.mac.empty()) saved.mac = permanent_mac(interface->name);
   }
   return saved;
 }
@@ -139,6 +142,8 @@ class BindRun {
       const bool untouched = device->driver_override.empty() && !device->driver.empty();
       devices.push_back(
           is_known && (interrupted || !untouched) ? *known : save_device(paths_, host_, *device));
+      // An earlier version knew less of it.
+      if (devices.back().subsystem.empty()) identify(paths_, devices.back());
     }
     binding_.devices = std::move(devices);
     binding_.boot_id = current_boot_id(paths_);
@@ -320,9 +325,36 @@ void check_persistable(const Paths& paths, const BindPlan& plan, State& state) {
   }
 }
 
+// Whoever names the address of a record means that card, which may not be there any more.
+void refuse_stranger(const Paths& paths, const std::string& address, State& state) {
+  const Binding* binding = state.find(address);
+  if (binding == nullptr) return;
+  for (const SavedDevice& device : binding->devices) {
+    if (device.address != address) continue;
+    const Place place = find_card(paths, device);
+    if (place.difference.empty()) continue;
+    throw Refusal(describe(device, place) + ": " +
+                  (place.address.empty()
+                       ? "`vfio-setup restore " + address + "` forgets it, then bind again"
+                       : "bind " + place.address));
+  }
+}
+
+void follow_cards(const Paths& paths, const std::string& request, State& state) {
+  if (request == "auto") {
+    for (Binding& binding : state.bindings) follow(paths, binding);
+    return;
+  }
+  const std::string address = full_address(request);
+  refuse_stranger(paths, address, state);
+  Binding* binding = find_binding(paths, state, address);
+  if (binding != nullptr) follow(paths, *binding);
+}
+
 BindPlan make_plan(const CommandContext& context, const HostSnapshot& host, State& state) {
   forget_earlier_boots(context.paths, state);
   const Options& options = context.options;
+  follow_cards(context.paths, options.address, state);
   BindPlan plan = plan_bind(host, options.address, options.force, bound_addresses(state));
   if (options.persist) check_persistable(context.paths, plan, state);
   for (const std::string& reason : plan.overridden) spdlog::warn("forced: {}", reason);

@@ -20,4 +20,10 @@ int bind_command(const CommandContext& context);
 int confirm_command(const CommandContext& context);
 int restore_command(const CommandContext& context);
 
+// At boot; the words are records (card.h).
+// Each card is to be vfio-pci's, wherever it is now. EXIT_FAILURE when one is nowhere for certain.
+int claim_command(const CommandContext& context);
+// Whether at that address, or in that IOMMU group, the card is.
+int is_at_command(const CommandContext& context);
+
 }  // namespace vfio_setup

@@ -19,7 +19,8 @@ int run(const CommandContext& context) {
   using Command = int (*)(const CommandContext&);
   static const std::map<std::string, Command> commands{
       {"list", list_command},       {"check", check_command},     {"bind", bind_command},
-      {"confirm", confirm_command}, {"restore", restore_command},
+      {"confirm", confirm_command}, {"restore", restore_command}, {"claim", claim_command},
+      {"is-at", is_at_command},
   };
   return commands.at(context.options.command)(context);
 }

@@ -218,6 +218,11 @@ SavedInterface save_interface(const Paths& paths, const NetInterface& interface)
                     interface.uppers);
 }
 
+std::string permanent_mac(const std::string& interface) {
+  const json link = ask_link(interface);
+  return link.value("permaddr", link.value("address", ""));
+}
+
 void take_down(const SavedInterface& interface) {
   require_tool("ip", {"link", "set", "dev", interface.name, "down"});
 }

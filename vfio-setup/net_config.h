@@ -16,6 +16,9 @@ namespace vfio_setup {
 // left out, since they come back by themselves.
 SavedInterface save_interface(const Paths& paths, const NetInterface& interface);
 
+// The MAC address that the interface has by itself.
+std::string permanent_mac(const std::string& interface);
+
 void take_down(const SavedInterface& interface);
 
 // Waits for the device's interfaces to appear (udev renames them first, where it runs), gives

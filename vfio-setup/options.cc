@@ -26,6 +26,8 @@ const std::map<std::string, Syntax>& commands() {
       {"confirm", {{}, 0, 0}},
       {"restore", {{"all", "force"}, 0, 1}},
       {"watch", {{}, 2, 2}},
+      {"claim", {{}, 1, 1000}},
+      {"is-at", {{}, 2, 2}},
   };
   return table;
 }
@@ -97,7 +99,10 @@ Options parse_options(int argc, const char* const* argv) try {
   po::notify(values);
   if (options.help || options.version) return options;
   if (!words.empty()) options.command = words[0];
-  if (words.size() > 1) options.address = words[1];
+  if (words.size() > 1) {
+    options.address = words[1];
+    options.words.assign(words.begin() + 1, words.end());
+  }
   if (words.size() > 2) options.token = words[2];
   check_command(options, words, parsed);
   if (!confirm_within.empty()) options.confirm_within = parse_duration(confirm_within);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace vfio_setup {
 
@@ -15,8 +16,9 @@ class UsageError : public std::runtime_error {
 
 struct Options {
   std::string command;
-  std::string address;  // or "auto"
-  std::string token;    // of the hidden watch command
+  std::string address;             // or "auto"
+  std::string token;               // of the hidden watch command
+  std::vector<std::string> words;  // all after the command, of the hidden claim and is-at
   bool all = false;
   bool json = false;
   bool force = false;

@@ -47,6 +47,9 @@ class Paths {
     return root_ / "etc/udev/rules.d/70-vfio-setup.rules";
   }
   std::filesystem::path modprobe_config() const { return root_ / "etc/modprobe.d/vfio-setup.conf"; }
+  std::filesystem::path initramfs_hook() const {
+    return root_ / "etc/initramfs-tools/hooks/vfio-setup";
+  }
   std::filesystem::path boot() const { return root_ / "boot"; }
 
  private:

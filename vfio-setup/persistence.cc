@@ -1,10 +1,12 @@
 #include "persistence.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 #include <stdexcept>
 
+#include "card.h"
 #include "process.h"
 #include "sysfs.h"
 
@@ -20,17 +22,54 @@ std::string device_id_of(const SavedDevice& device) {
   return "0x" + device.ids.substr(5, 4);
 }
 
+// Where the package has it, or the build.
+std::string own_program() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "/usr/sbin/vfio-setup" : program.string();
+}
+
+// Of the function that udev has before it, or of the group.
+std::string is_at(const SavedDevice& device) {
+  return "PROGRAM==\"" + own_program() + " is-at $kernel " + word_of(device) + "\"";
+}
+
+// "0x8086 0x10d3 0x8086 0xa01f", of vendor and device, and the same of the subsystem if known.
+std::string ids_of(const SavedDevice& device) {
+  std::string ids = vendor_of(device) + " " + device_id_of(device);
+  if (device.subsystem.size() < 9) return ids;
+  return ids + " 0x" + device.subsystem.substr(0, 4) + " 0x" + device.subsystem.substr(5, 4);
+}
+
+// With a serial number, the card is looked for; else it must be where it was.
+std::string which_function(const SavedDevice& device) {
+  std::string rule;
+  const auto ids = split_words(ids_of(device));
+  const std::array<const char*, 4> keys{"vendor", "device", "subsystem_vendor", "subsystem_device"};
+  if (device.serial.empty()) rule = "KERNEL==\"" + device.address + "\", ";
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    rule += std::string("ATTR{") + keys.at(i) + "}==\"" + ids[i] + "\", ";
+  }
+  return device.serial.empty() ? rule : rule + is_at(device) + ", ";
+}
+
 std::string bind_rule(const SavedDevice& device) {
-  return "ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"" + device.address +
-         "\", ATTR{vendor}==\"" + vendor_of(device) + "\", ATTR{device}==\"" +
-         device_id_of(device) +
-         "\", ATTR{driver_override}=\"vfio-pci\", RUN{builtin}+=\"kmod load vfio-pci\", "
+  return "ACTION==\"add\", SUBSYSTEM==\"pci\", " + which_function(device) +
+         "ATTR{driver_override}=\"vfio-pci\", RUN{builtin}+=\"kmod load vfio-pci\", "
          "RUN+=\"/bin/sh -c 'echo $kernel > /sys/bus/pci/drivers_probe'\"\n";
 }
 
+// Another card that has the address now is nobody's.
+std::string which_group(const Binding& binding) {
+  for (const SavedDevice& device : binding.devices) {
+    if (!binding.persistent || device.address != binding.address) continue;
+    if (!device.serial.empty()) return is_at(device);
+  }
+  return "TEST==\"/sys/kernel/iommu_groups/$kernel/devices/" + binding.address + "\"";
+}
+
 std::string owner_rule(const Binding& binding) {
-  std::string rule = "SUBSYSTEM==\"vfio\", TEST==\"/sys/kernel/iommu_groups/$kernel/devices/" +
-                     binding.address + "\"";
+  std::string rule = "SUBSYSTEM==\"vfio\", " + which_group(binding);
   if (binding.user) rule += ", OWNER=\"" + std::to_string(*binding.user) + "\"";
   if (binding.group) rule += ", GROUP=\"" + std::to_string(*binding.group) + "\"";
   return rule + ", MODE=\"" + (binding.group ? "0660" : "0600") + "\"\n";
@@ -46,19 +85,48 @@ std::string bind_rules_of(const Paths& paths) {
   return rules;
 }
 
-// Addresses with ids, by module.
-std::map<std::string, std::string> functions_by_module(const State& state) {
-  std::map<std::string, std::string> functions;
+std::map<std::string, std::vector<const SavedDevice*>> functions_by_module(const State& state) {
+  std::map<std::string, std::vector<const SavedDevice*>> functions;
   for (const Binding& binding : state.bindings) {
     if (!binding.persistent) continue;
     for (const SavedDevice& device : binding.devices) {
       for (const std::string& module : device.modules) {
-        functions[module] +=
-            " '" + device.address + " " + vendor_of(device) + " " + device_id_of(device) + "'";
+        functions[module].push_back(&device);
       }
     }
   }
   return functions;
+}
+
+// The same rule in plain shell for where the program is missing, as in an initramfs that somebody
+// else made. Serial numbers are beyond it, so whoever has one is not bound.
+std::string claim_without_program(const std::vector<const SavedDevice*>& devices) {
+  std::string functions;
+  for (const SavedDevice* device : devices) {
+    if (device->serial.empty()) functions += " '" + device->address + " " + ids_of(*device) + "'";
+  }
+  if (functions.empty()) return "true; ";
+  return "for f in" + functions +
+         "; do set -- $f; d=/sys/bus/pci/devices/$1; i=$(cat $d/vendor $d/device "
+         "${4:+$d/subsystem_vendor $d/subsystem_device} 2>/dev/null); "
+         "[ \"$1 $(echo $i)\" = \"$f\" ] && echo vfio-pci > $d/driver_override; done; ";
+}
+
+std::string claim(const std::vector<const SavedDevice*>& devices) {
+  std::string words;
+  for (const SavedDevice* device : devices) words += " " + word_of(*device);
+  return "p=" + own_program() + "; $p claim" + words + " || " + claim_without_program(devices) +
+         "[ -x $p ] || echo \"<3>vfio-setup: $p is missing here: no card with a serial number is "
+         "bound\" > /dev/kmsg; ";
+}
+
+// Without it, nobody looks at serial numbers in the initramfs.
+std::string render_hook() {
+  return std::string("#!/bin/sh\n") + kHeader +
+         "[ \"$1\" = prereqs ] && exit 0\n"
+         ". /usr/share/initramfs-tools/hook-functions\n"
+         "[ ! -x " +
+         own_program() + " ] || copy_exec " + own_program() + "\n";
 }
 
 }  // namespace
@@ -78,10 +146,7 @@ std::string render_udev_rules(const State& state, bool persistent) {
 std::string render_modprobe_config(const State& state) {
   std::string config;
   for (const auto& [module, functions] : functions_by_module(state)) {
-    config += "install " + module + " for f in" + functions +
-              "; do set -- $f; d=/sys/bus/pci/devices/$1; "
-              "[ \"$(cat $d/vendor 2>/dev/null) $(cat $d/device 2>/dev/null)\" = \"$2 $3\" ] && "
-              "echo vfio-pci > $d/driver_override; done; "
+    config += "install " + module + " " + claim(functions) +
               "/sbin/modprobe -q vfio-pci; "
               "exec /sbin/modprobe --ignore-install " +
               module + " $CMDLINE_OPTS\n";
@@ -89,12 +154,12 @@ std::string render_modprobe_config(const State& state) {
   return config.empty() ? "" : kHeader + config;
 }
 
-bool Persistence::write_or_remove(const std::filesystem::path& path,
-                                  const std::string& content) const {
+bool Persistence::write_or_remove(const std::filesystem::path& path, const std::string& content,
+                                  int mode) const {
   if (content.empty()) return std::filesystem::remove(path);
   // Surrounding white space is trimmed by the reader.
   if (read_attribute(path).value_or("") + "\n" == content) return false;
-  replace_file(path, content, 0644);
+  replace_file(path, content, mode);
   return true;
 }
 
@@ -124,9 +189,10 @@ std::vector<std::string> Persistence::rebuild_initramfs() const {
 
 std::vector<std::string> Persistence::apply(const State& state) const {
   std::string failures;
-  const auto write = [&](const std::filesystem::path& path, const std::string& content) {
+  const auto write = [&](const std::filesystem::path& path, const std::string& content,
+                         int mode = 0644) {
     try {
-      return write_or_remove(path, content);
+      return write_or_remove(path, content, mode);
     } catch (const std::exception& error) {
       failures += std::string(failures.empty() ? "" : "\n") + error.what();
       return false;
@@ -135,10 +201,13 @@ std::vector<std::string> Persistence::apply(const State& state) const {
   const std::string bound_before = bind_rules_of(paths_);
   const bool owners = write(paths_.volatile_rules(), render_udev_rules(state, false));
   const bool rules = write(paths_.persistent_rules(), render_udev_rules(state, true));
-  const bool config = write(paths_.modprobe_config(), render_modprobe_config(state));
+  const std::string claims = render_modprobe_config(state);
+  const bool config = write(paths_.modprobe_config(), claims);
+  const bool is_claimed_early = !claims.empty() && !initramfs_arguments(paths_).empty();
+  const bool hook = write(paths_.initramfs_hook(), is_claimed_early ? render_hook() : "", 0755);
   if (owners || rules) reload_udev();
   // Owners of nodes are none of its business.
-  const bool binds = config || bind_rules_of(paths_) != bound_before;
+  const bool binds = config || hook || bind_rules_of(paths_) != bound_before;
   const auto warnings = binds ? rebuild_initramfs() : std::vector<std::string>();
   if (!failures.empty()) throw std::runtime_error(failures);
   return warnings;

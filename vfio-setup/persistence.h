@@ -12,9 +12,11 @@
 //    Another rule owns /dev/vfio/GROUP to the user, found by the function, since the number of
 //    the group may differ from boot to boot.
 //
-// Both check vendor and device id: after a change of cards an address may be another's. The files
-// are a function of the state; restore writes them again without the binding, or removes them.
-// An initramfs has copies of them, so it is built again where one is in use.
+// Both ask this program where the card is (card.h): after a change of cards an address may be
+// another's. A card without a serial number must be at its address, which rules and shell can tell
+// by themselves. The files are a function of the state; restore writes them again without the
+// binding, or removes them. An initramfs has copies of them, and of this program by a hook, so it
+// is built again where one is in use.
 #pragma once
 
 #include <string>
@@ -40,7 +42,8 @@ class Persistence {
   std::vector<std::string> apply(const State& state) const;
 
  private:
-  bool write_or_remove(const std::filesystem::path& path, const std::string& content) const;
+  bool write_or_remove(const std::filesystem::path& path, const std::string& content,
+                       int mode) const;
   void reload_udev() const;
   std::vector<std::string> rebuild_initramfs() const;
 

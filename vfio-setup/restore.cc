@@ -4,6 +4,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include "card.h"
 #include "device_binder.h"
 #include "group_holders.h"
 #include "net_config.h"
@@ -36,11 +37,8 @@ void append(std::vector<std::string>& all, const std::vector<std::string>& more)
 // Empty when the saved card still is at its address.
 std::string why_absent(const Paths& paths, const SavedDevice& device) {
   if (!DeviceBinder(paths).is_present(device.address)) return "it is gone";
-  const auto directory = paths.pci_device(device.address);
-  const std::string ids = read_attribute(directory / "vendor").value_or("0x") + ":" +
-                          read_attribute(directory / "device").value_or("0x");
-  const std::string saved = "0x" + device.ids.substr(0, 4) + ":0x" + device.ids.substr(5);
-  return ids == saved ? "" : "another card (" + ids + ") has its address now";
+  const std::string other = difference(paths, device, device.address);
+  return other.empty() ? "" : "another card has its address now (" + other + ")";
 }
 
 std::vector<std::string> make_virtual_functions(const Paths& paths, const SavedDevice& device) {

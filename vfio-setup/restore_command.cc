@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bind_plan.h"
+#include "card.h"
 #include "commands.h"
 #include "device_binder.h"
 #include "persistence.h"
@@ -31,12 +32,16 @@ void restore_unrecorded(const Paths& paths, const std::string& address) {
 }
 
 // True when all of it went back, and that is on record.
-bool restore_one(const CommandContext& context, const std::string& address) try {
+bool restore_one(const CommandContext& context, std::string address) try {
   State state = StateFile(context.paths).load();
   Restored result;
-  if (state.find(address) == nullptr) {
+  Binding* binding =
+      context.options.all ? state.find(address) : find_binding(context.paths, state, address);
+  if (binding == nullptr) {
     restore_unrecorded(context.paths, address);
   } else {
+    follow(context.paths, *binding);
+    if (!binding->covers(address)) address = binding->address;
     const auto when_held = context.options.force ? WhenHeld::end_holders : WhenHeld::refuse;
     result = restore_binding(context.paths, std::move(state), address, when_held);
   }

@@ -39,7 +39,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SavedInterface, name, up, boot_i
                                                 addresses, routes, mtu, mac, master, master_kind,
                                                 port, vlan, vlans)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SavedDevice, address, ids, driver, modules,
-                                                driver_override, interfaces, virtual_functions)
+                                                driver_override, interfaces, virtual_functions,
+                                                subsystem, serial, mac)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PendingConfirm, token, deadline, persist)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Binding, address, step, boot_id, devices, user, group,
                                    persistent, confirm)

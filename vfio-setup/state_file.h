@@ -42,6 +42,10 @@ struct SavedDevice {
   std::string driver_override;  // empty: it had none
   std::vector<SavedInterface> interfaces;
   int virtual_functions = 0;  // how many its driver had made (SR-IOV)
+  // More of what tells the card (card.h); empty: not known.
+  std::string subsystem = {};  // "8086:a01f"
+  std::string serial = {};     // "00-11-22-ff-ff-33-44-55"
+  std::string mac = {};        // of the NIC for good; for messages: no boot can read it
 };
 
 // The binding is given back at the deadline unless it was confirmed.

@@ -49,6 +49,39 @@ class Persist(VfioCase):
         self.cold_plug()
         self.assert_as_before(FAR_NIC)
 
+    def rewrite_record(self, old: str, new: str):
+        """What the next boot is to take for what was recorded."""
+        self.host.run("sed", "-i", f"s/{old}/{new}/g", "/var/lib/vfio-setup/state.json",
+                      "/etc/udev/rules.d/70-vfio-setup.rules", "/etc/modprobe.d/vfio-setup.conf")
+
+    def test_card_is_known_by_its_serial_number_and_a_stranger_is_left_alone(self):
+        self.host.run("modprobe", "e1000e")
+        self.vfio("bind", FAR_NIC, "--persist", "--user", "nobody")
+        serial = self.bindings()[0]["devices"][0]["serial"]
+        self.assertRegex(serial, "^([0-9a-f]{2}-){7}[0-9a-f]{2}$")
+
+        # As if it had been where another card of its kind is now.
+        self.rewrite_record(FAR_NIC, SHARED[0])
+        self.host.reboot()
+        self.cold_plug()
+        self.assertEqual([self.driver(address) for address in (FAR_NIC, *SHARED)],
+                         ["vfio-pci", "e1000e", "e1000e"])
+        group = self.nic(FAR_NIC)["iommu_group"]
+        owner = self.host.run("stat", "-c", "%U", f"/dev/vfio/{group}").out.strip()
+        self.assertEqual(owner, "nobody")
+        self.assertIn(f"is at {FAR_NIC} now", self.host.run("dmesg").out)
+        self.assertIn(f"bind {FAR_NIC}", self.vfio("bind", SHARED[0], "--force", status=1).err)
+
+        # As if it were gone, and a card of its kind in its place.
+        self.rewrite_record(serial, "00-00-00-00-00-00-00-01")
+        self.host.reboot()
+        self.cold_plug()
+        self.assertEqual([self.driver(address) for address in (FAR_NIC, *SHARED)], ["e1000e"] * 3)
+        self.assertIn("nothing is bound for it", self.host.run("dmesg").out)
+        self.assertIn("on record is 00-00", self.vfio("restore", SHARED[0]).err)
+        self.assert_as_before(FAR_NIC, *SHARED)
+        self.host.shell("! ls /etc/udev/rules.d/*vfio-setup* /etc/modprobe.d/*vfio-setup*")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -46,8 +46,8 @@ class CommandsTest : public FakeHost {
   }
 
   // What it failed with; empty when it did not.
-  std::string error_of(int (*command)(const CommandContext&)) {
-    options_.address = kNic;
+  std::string error_of(int (*command)(const CommandContext&), const std::string& address = kNic) {
+    options_.address = address;
     std::ostringstream out;
     try {
       command({paths(), options_, out});
@@ -101,6 +101,83 @@ TEST_F(CommandsTest, a_bound_nic_whose_driver_is_built_in_cannot_become_persiste
   EXPECT_THAT(error_of(bind_command), HasSubstr("driver e1000e is built into the kernel"));
   link("sys/bus/pci/drivers/e1000e/module", "sys/module/e1000e");
   EXPECT_EQ(error_of(bind_command), "");
+}
+
+TEST_F(CommandsTest, a_bound_nic_is_recorded_with_what_tells_it_apart) {
+  add_nic("vfio-pci");
+  add_interface(directory_, "eno1", false);
+  write(directory_ + "/subsystem_vendor", "0x8086\n");
+  write(directory_ + "/subsystem_device", "0xa01f\n");
+  tools_.answers["ip -json -details link show dev eno1"] =
+      R"([{"address":"52:00:00:00:00:01","permaddr":"52:00:00:00:00:02"}])";
+  EXPECT_EQ(error_of(bind_command), "");
+  EXPECT_EQ(state().bindings[0].devices[0].subsystem, "8086:a01f");
+  EXPECT_EQ(state().bindings[0].devices[0].mac, "52:00:00:00:00:02");
+}
+
+TEST_F(CommandsTest, a_record_of_an_earlier_version_learns_what_tells_the_card_apart) {
+  add_nic("vfio-pci");
+  add_record("this boot");
+  write(directory_ + "/subsystem_vendor", "0x8086\n");
+  write(directory_ + "/subsystem_device", "0xa01f\n");
+  EXPECT_EQ(error_of(bind_command), "");
+  EXPECT_EQ(state().bindings[0].devices[0].subsystem, "8086:a01f");
+}
+
+// The card on record is at another address now, and this one is a stranger's.
+class MovedCardTest : public CommandsTest {
+ protected:
+  MovedCardTest() {
+    add_nic("e1000e");
+    give_serial(directory_, '1');
+    const std::string moved = add_device(kMoved, "0x020000", 4, "vfio-pci");
+    write(moved + "/driver_override", "vfio-pci\n");  // as the early boot leaves it
+    write("dev/vfio/4", "");
+    give_serial(moved, '2');
+    add_record("an earlier boot");
+    State known = state();
+    known.bindings[0].devices[0].serial = "00-00-00-00-00-00-00-32";
+    StateFile(paths()).save(known);
+  }
+
+  void give_serial(const std::string& directory, char serial) {
+    std::string config(0x1000, '\0');
+    config[0x100] = 3;
+    config[0x104] = serial;
+    write(directory + "/config", config);
+  }
+
+  static constexpr const char* kMoved = "0000:01:19.0";
+};
+
+TEST_F(MovedCardTest, bind_takes_no_stranger_for_it) {
+  EXPECT_THAT(error_of(bind_command), HasSubstr("is at 0000:01:19.0 now"));
+  options_.force = true;
+  EXPECT_THAT(error_of(bind_command), HasSubstr("bind 0000:01:19.0"));
+  EXPECT_EQ(override(), "");
+}
+
+TEST_F(MovedCardTest, bind_takes_it_with_its_record_where_it_is) {
+  for (const char* address : {kMoved, "auto"}) {
+    EXPECT_EQ(error_of(bind_command, address), "");
+    ASSERT_EQ(state().bindings.size(), 1U);
+    EXPECT_EQ(state().bindings[0].address, kMoved);
+    EXPECT_TRUE(state().bindings[0].persistent);
+    EXPECT_EQ(state().bindings[0].devices[0].driver, "e1000e");
+  }
+}
+
+TEST_F(MovedCardTest, restore_finds_it_by_either_address) {
+  const State before = state();
+  for (const char* address : {kNic, kMoved}) {
+    StateFile(paths()).save(before);
+    write(directory_ + "/driver_override", "x");
+    // The fake cannot change its driver, and the record stays for that.
+    EXPECT_EQ(error_of(restore_command, address), "");
+    EXPECT_EQ(override(), "x");
+    ASSERT_EQ(state().bindings.size(), 1U);
+    EXPECT_EQ(state().bindings[0].devices[0].address, kMoved);
+  }
 }
 
 TEST_F(CommandsTest, confirm_keeps_what_is_there) {

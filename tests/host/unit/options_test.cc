@@ -35,6 +35,11 @@ TEST(Options, wrong_usage_is_refused) {
   EXPECT_THROW(parse({"bind", "auto", "--nonsense"}), UsageError);
 }
 
+TEST(Options, all_words_of_the_early_boot) {
+  EXPECT_EQ(parse({"claim", "a", "b", "c", "d"}).words,
+            (std::vector<std::string>{"a", "b", "c", "d"}));
+}
+
 TEST(Options, durations) {
   EXPECT_EQ(parse_duration("90"), std::chrono::seconds(90));
   EXPECT_EQ(parse_duration("120s"), std::chrono::seconds(120));
