@@ -16,6 +16,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "card.h"
+#include "state_file.h"
 #include "sysfs.h"
 
 namespace vfio_setup {
@@ -104,6 +106,26 @@ std::string in_mebibytes(rlim_t bytes) {
   return bytes == RLIM_INFINITY ? "unlimited" : std::to_string(bytes >> 20) + " MiB";
 }
 
+Finding check_card(const Paths& paths, const SavedDevice& device) {
+  const std::string subject = "persistent binding";
+  const Place place = find_card(paths, device);
+  const std::string text = describe(device, place);
+  if (place.address.empty()) {
+    return {subject, Grade::failure, text,
+            "vfio-setup restore " + device.address +
+                " forgets it; bind --persist again where it is meant to be"};
+  }
+  const std::string driver = link_name(paths.pci_device(place.address) / "driver");
+  const std::string remedy = "vfio-setup bind " + place.address + " --persist";
+  if (driver != "vfio-pci") {
+    return {subject, Grade::failure,
+            text + ", but " + (driver.empty() ? "has no driver" : "driver " + driver + " has it"),
+            remedy};
+  }
+  const bool is_there = place.difference.empty();
+  return {subject, is_there ? Grade::ok : Grade::warning, text, is_there ? "" : remedy};
+}
+
 }  // namespace
 
 Finding check_iommu(const Paths& paths) {
@@ -161,6 +183,15 @@ std::vector<Finding> check_vfio_rights(const Paths& paths) {
   return findings;
 }
 
+std::vector<Finding> check_persistent(const Paths& paths) {
+  std::vector<Finding> findings;
+  for (const Binding& binding : StateFile(paths).load().bindings) {
+    if (!binding.persistent) continue;
+    for (const SavedDevice& device : binding.devices) findings.push_back(check_card(paths, device));
+  }
+  return findings;
+}
+
 Finding check_memlock() {
   rlimit limit{};
   ::getrlimit(RLIMIT_MEMLOCK, &limit);
@@ -211,6 +242,9 @@ std::vector<Finding> run_checks(const Paths& paths) {
   std::vector<Finding> findings{check_iommu(paths), check_interrupt_remapping(paths),
                                 check_vfio_modules(paths, kernel.release)};
   for (Finding& finding : check_vfio_rights(paths)) findings.push_back(std::move(finding));
+  if (::geteuid() == 0) {
+    for (Finding& finding : check_persistent(paths)) findings.push_back(std::move(finding));
+  }
   findings.push_back(check_memlock());
   findings.push_back(check_kvm(paths));
   findings.push_back(check_landlock());

@@ -22,6 +22,8 @@ Finding check_iommu(const Paths& paths);
 Finding check_interrupt_remapping(const Paths& paths);
 Finding check_vfio_modules(const Paths& paths, const std::string& kernel_release);
 std::vector<Finding> check_vfio_rights(const Paths& paths);
+// Whether each card that was bound for good is, and where. Serial numbers take root to read.
+std::vector<Finding> check_persistent(const Paths& paths);
 
 // Checks of this process and the kernel it runs on.
 Finding check_memlock();

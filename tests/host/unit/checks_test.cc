@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "fake_host.h"
+#include "state_file.h"
 
 namespace vfio_setup {
 namespace {
@@ -50,6 +51,39 @@ TEST_F(ChecksTest, interrupt_remapping) {
   EXPECT_EQ(check_interrupt_remapping(paths()).grade, Grade::warning);
   write("proc/interrupts", " 0: 165 0 IR-IO-APIC 2-edge timer\n");
   EXPECT_EQ(check_interrupt_remapping(paths()).grade, Grade::ok);
+}
+
+TEST_F(ChecksTest, a_card_that_was_bound_for_good) {
+  add_device("0000:00:19.0", "0x020000", 3, "vfio-pci");
+  Binding binding;
+  binding.devices = {{"0000:00:19.0", "8086:10d3", "e1000e", {}, "", {}}};
+  StateFile(paths()).save(State{{binding}});
+  EXPECT_TRUE(check_persistent(paths()).empty());
+  binding.persistent = true;
+  StateFile(paths()).save(State{{binding}});
+  ASSERT_EQ(check_persistent(paths()).size(), 1U);
+  EXPECT_EQ(check_persistent(paths())[0].grade, Grade::ok);
+  std::filesystem::remove(paths().pci_device("0000:00:19.0") / "driver");
+  EXPECT_THAT(check_persistent(paths())[0].text, HasSubstr("is there, but has no driver"));
+  EXPECT_EQ(check_persistent(paths())[0].grade, Grade::failure);
+  write("sys/devices/pci0000:00/0000:00:19.0/device", "0x10d4\n");
+  EXPECT_THAT(check_persistent(paths())[0].text, HasSubstr("vendor:device is 8086:10d4"));
+  EXPECT_EQ(check_persistent(paths())[0].grade, Grade::failure);
+}
+
+TEST_F(ChecksTest, a_card_that_was_bound_for_good_and_has_moved) {
+  const std::string directory = add_device("0000:00:1a.0", "0x020000", 3, "vfio-pci");
+  std::string config(0x1000, '\0');
+  config[0x100] = 3;
+  config[0x104] = 1;
+  write(directory + "/config", config);
+  Binding binding;
+  binding.persistent = true;
+  binding.devices = {{"0000:00:19.0", "8086:10d3", "e1000e", {}, "", {}}};
+  binding.devices[0].serial = "00-00-00-00-00-00-00-01";
+  StateFile(paths()).save(State{{binding}});
+  EXPECT_EQ(check_persistent(paths()).at(0).grade, Grade::warning);
+  EXPECT_EQ(check_persistent(paths())[0].remedy, "vfio-setup bind 0000:00:1a.0 --persist");
 }
 
 TEST_F(ChecksTest, vfio_modules) {
