@@ -89,7 +89,6 @@ SavedDevice save_device(const Paths& paths, const HostSnapshot& host, const PciD
                     device.driver_override,
                     {},
                     static_cast<int>(device.virtual_functions.size())};
-  identify(paths, saved);
   if (!device.module.empty() && device.driver != kVfioPci &&
       std::find(saved.modules.begin(), saved.modules.end(), device.module) == saved.modules.end()) {
     saved.modules.insert(saved.modules.begin(), device.module);
@@ -142,7 +141,7 @@ class BindRun {
       const bool untouched = device->driver_override.empty() && !device->driver.empty();
       devices.push_back(
           is_known && (interrupted || !untouched) ? *known : save_device(paths_, host_, *device));
-      // An earlier version knew less of it.
+      // Also of what an earlier version put on record.
       if (devices.back().subsystem.empty()) identify(paths_, devices.back());
     }
     binding_.devices = std::move(devices);
