@@ -158,7 +158,9 @@ TEST_F(MovedCardTest, bind_takes_no_stranger_for_it) {
 }
 
 TEST_F(MovedCardTest, bind_takes_it_with_its_record_where_it_is) {
+  const State before = state();
   for (const char* address : {kMoved, "auto"}) {
+    StateFile(paths()).save(before);
     EXPECT_EQ(error_of(bind_command, address), "");
     ASSERT_EQ(state().bindings.size(), 1U);
     EXPECT_EQ(state().bindings[0].address, kMoved);
