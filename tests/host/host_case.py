@@ -25,12 +25,14 @@ def vmm_to_test():
 class FarCase(unittest.TestCase):
     """A directory and a far network for all tests of a class."""
 
+    LANS = 1
+
     @classmethod
     def setUpClass(cls):
         temporary = machine.temporary_directory()
         cls.addClassCleanup(temporary.cleanup)
         cls.directory = pathlib.Path(temporary.name)
-        cls.far = FarNetwork(cls.directory)
+        cls.far = FarNetwork(cls.directory, cls.LANS)
         cls.addClassCleanup(cls.far.close)
 
     @classmethod

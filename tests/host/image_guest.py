@@ -94,8 +94,10 @@ class ImageGuest:
         """Until the command, repeated in the guest, succeeds."""
         return self.run(f"until {command}; do usleep 200000; done", timeout=timeout)
 
-    def qmp(self, command, **arguments):
+    def qmp(self, command, event=None, **arguments):
+        """Returns when QEMU has answered, and has told of the event, where one is given."""
         with self._connect("qmp") as connection, connection.makefile("rw") as stream:
+            connection.settimeout(60)
             stream.readline()  # greeting
             for words in ({"execute": "qmp_capabilities"},
                           {"execute": command, "arguments": arguments}):
@@ -105,6 +107,12 @@ class ImageGuest:
                     pass
                 if "error" in answer:
                     raise AssertionError(f"{self.name}: {command}: {answer['error']}")
+            while event and json.loads(stream.readline()).get("event") != event:
+                pass
+
+    def unplug(self, device):
+        """Until it is gone from the machine, which is after it is gone from the guest."""
+        self.qmp("device_del", event="DEVICE_DELETED", id=device)
 
     def power_button(self, timeout=60):
         """Seconds do not matter here: the machine may be busy. It ends by itself or fails."""

@@ -171,7 +171,7 @@ class Images(FarCase):
         self.assertEqual([self.address(guest) for guest in (self.a, self.b, self.c)], before)
 
     def test_card_unplugged_and_plugged_again(self):
-        self.router.qmp("device_del", id="card")
+        self.router.unplug("card")
         self.router.until("! ls -d /sys/class/net/wan0")
         self.router.qmp("device_add", driver="e1000e", id="card", netdev="wan", bus="behind",
                         mac="52:54:00:00:00:04", romfile="")

@@ -10,12 +10,11 @@ sandbox.enter()
 
 import hashlib
 import json
-import pathlib
 import socket
 import unittest
 
+from host_case import FarCase
 from image_guest import ImageGuest
-from playhost import FarNetwork, machine
 from raw_segment import (BROADCAST, DECLINE, RELEASE, REQUEST, Segment, dhcp, ethernet, icmp6, ipv4, udp,
                          mac_bytes, v4, v6)
 
@@ -40,17 +39,13 @@ def six_from(mac):
                             + b"\xff\xfe" + part[3:])
 
 
-class Router(unittest.TestCase):
+class Router(FarCase):
     @classmethod
     def setUpClass(cls):
-        temporary = machine.temporary_directory()
-        cls.addClassCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        cls.far = FarNetwork(directory)
-        cls.addClassCleanup(cls.far.close)
+        super().setUpClass()
         cls.segment = Segment("segment")
         cls.addClassCleanup(cls.segment.close)
-        cls.router = ImageGuest("router", "router", directory, [
+        cls.router = ImageGuest("router", "router", cls.directory, [
             "-netdev", "tap,id=wan,ifname=tap0,script=no,downscript=no",
             "-device", "e1000e,netdev=wan,mac=52:54:00:00:00:04,romfile=",
             "-netdev", "tap,id=clients,ifname=segment,script=no,downscript=no",

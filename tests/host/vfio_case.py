@@ -11,11 +11,10 @@
 import json
 import os
 import pathlib
-import unittest
 
-from playhost import FarNetwork, Machine, Nic, machine
+from host_case import FarCase
+from playhost import Nic, machine
 
-CACHE = pathlib.Path(os.environ["PLAYHOST_CACHE"])
 BUILD = pathlib.Path(os.environ["PLAYHOST_BUILD"])
 VFIO_SETUP = BUILD / "vfio-setup/vfio-setup"
 INTERRUPT = BUILD / "tests/host/interrupt/libinterrupt.so"
@@ -46,7 +45,7 @@ def devices(directory: pathlib.Path) -> list[str]:
             "-device", "usb-kbd,bus=usb.0"]
 
 
-class VfioCase(unittest.TestCase):
+class VfioCase(FarCase):
     """One play host for all tests of a class."""
 
     MACHINE_OPTIONS: dict = {}
@@ -54,14 +53,9 @@ class VfioCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        temporary = machine.temporary_directory()
-        cls.addClassCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        cls.far = FarNetwork(directory)
-        cls.addClassCleanup(cls.far.close)
-        cls.host = Machine(directory, CACHE, nics(),
-                           devices=[*devices(directory), *cls.MORE_DEVICES], **cls.MACHINE_OPTIONS)
-        cls.addClassCleanup(cls.host.close)
+        super().setUpClass()
+        cls.boot(nics(), devices=[*devices(cls.directory), *cls.MORE_DEVICES],
+                 **cls.MACHINE_OPTIONS)
 
     def vfio(self, *words, status: int = 0, **options):
         """Runs vfio-setup and checks its exit status."""
