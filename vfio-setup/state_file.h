@@ -28,9 +28,10 @@ struct SavedInterface {
   std::string mac;                                     // empty: the one that it has by itself
   std::string master;                                  // bridge or bond that it is a port of
   std::string master_kind;                             // "bridge", "bond"
-  nlohmann::json
-      port;  // of a bridge's port: info_slave_data, as `ip -json -details link` prints it
-  nlohmann::json vlan;  // of a VLAN: info_data, likewise
+  // As `ip -json -details link` prints them: info_slave_data of a bridge's port, info_data of a
+  // VLAN.
+  nlohmann::json port;
+  nlohmann::json vlan;
   std::vector<SavedInterface> vlans;
 };
 

@@ -5,10 +5,10 @@ with no time left.
 """
 
 import ipaddress
-import select
 import socket
 import struct
-import threading
+
+from socket_reader import SocketReader
 
 SOLICIT, ADVERTISE, REQUEST, CONFIRM, RENEW, REBIND, REPLY, RELEASE = range(1, 9)
 CLIENT, SERVER, IA_NA, IA_ADDRESS, IA_PD, IA_PREFIX = 1, 2, 3, 5, 25, 26
@@ -42,23 +42,16 @@ class DelegatingServer:
         self._socket.bind(("::", 547))
         group = socket.inet_pton(socket.AF_INET6, "ff02::1:2") + struct.pack("@I", socket.if_nametoindex(interface))
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._reader = SocketReader(self._socket, self._serve)
 
     def close(self):
-        self._ended.set()
-        self._thread.join()
-        self._socket.close()
+        self._reader.close()
 
-    def _serve(self):
-        while not self._ended.is_set():
-            if select.select([self._socket], [], [], 0.1)[0]:
-                message, sender = self._socket.recvfrom(65536)
-                answer = self._answer(message[0], list(options(message[4:])))
-                if answer:
-                    kind = ADVERTISE if message[0] == SOLICIT else REPLY
-                    self._socket.sendto(bytes((kind,)) + message[1:4] + answer, sender)
+    def _serve(self, message, sender):
+        answer = self._answer(message[0], list(options(message[4:])))
+        if answer:
+            kind = ADVERTISE if message[0] == SOLICIT else REPLY
+            self._socket.sendto(bytes((kind,)) + message[1:4] + answer, sender)
 
     def _answer(self, kind, asked):
         if kind not in (SOLICIT, REQUEST, RENEW, REBIND, RELEASE):

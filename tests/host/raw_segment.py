@@ -5,13 +5,13 @@ the addresses that each client says are its own, as the router asks again every 
 """
 
 import queue
-import select
 import socket
 import struct
 import subprocess
-import threading
 import time
 import zlib
+
+from socket_reader import SocketReader
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE = 1, 2, 3, 4, 5, 6, 7
@@ -97,9 +97,7 @@ class Segment:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self._socket.bind((name, 3))
         self._clients = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._reader = SocketReader(self._socket, self._serve)
 
     def client(self, mac):
         return self._clients.setdefault(mac, Client(self, mac))
@@ -108,16 +106,11 @@ class Segment:
         self._socket.send(frame)
 
     def close(self):
-        self._ended.set()
-        self._thread.join()
-        self._socket.close()
+        self._reader.close()
 
-    def _serve(self):
-        while not self._ended.is_set():
-            if select.select([self._socket], [], [], 0.1)[0]:
-                frame, where = self._socket.recvfrom(65536)
-                if where[2] != socket.PACKET_OUTGOING:
-                    self._deliver(frame)
+    def _serve(self, frame, where):
+        if where[2] != socket.PACKET_OUTGOING:
+            self._deliver(frame)
 
     def _deliver(self, frame):
         for client in list(self._clients.values()):
