@@ -60,6 +60,7 @@ struct Batch {
   std::array<Tail, kCapacity> tail;
   std::array<Segment, kSegments> segments;
 
+  bool any_tails = false;                  // else all frames are nothing but their heads
   bool any_needs = false;                  // else the next two mean nothing
   std::array<uint8_t, kCapacity> needs;    // offload bits; 0: the frame is as it should arrive
   std::array<Offload, kCapacity> offload;  // of frames with needs
@@ -67,6 +68,7 @@ struct Batch {
   void clear() noexcept {
     count = 0;
     segments_used = 0;
+    any_tails = false;
     any_needs = false;
   }
   void set_needs(unsigned slot, uint8_t bits) noexcept {

@@ -54,7 +54,7 @@ class PackedRing {
   // Up to `count` chains as they follow each other: action(i, step, first descriptor) for each,
   // until it returns false.
   template <typename Action>
-  [[gnu::always_inline]] HeadsRead read_heads(unsigned count, Chain* chains,
+  [[gnu::always_inline]] HeadsRead read_heads(bool /*scattered*/, uint32_t count, Chain* chains,
                                               Action action) noexcept {
     // In locals: what is stored meanwhile could be one of them, as far as the compiler knows.
     const Descriptor* const descriptors = descriptors_;
@@ -142,7 +142,6 @@ class PackedRing {
   }
 
   // Used descriptors are written all at once, behind what is copied into their buffers.
-  static constexpr bool kPublishedByWriting = true;
   static constexpr uint32_t steps(Chain chain) noexcept { return chain.steps; }
   // Past chains that were read.
   void advance(uint32_t steps) noexcept { avail_.pass(steps, size_); }

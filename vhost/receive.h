@@ -24,6 +24,7 @@
 #include <span>
 
 #include "vhost/batch.h"
+#include "vhost/buffer_order.h"
 #include "vhost/copy.h"
 #include "vhost/frame_limit.h"
 #include "vhost/frame_reader.h"
@@ -261,7 +262,7 @@ inline HeadsRead ReceiveRing::prepare(Format& format, const Batch& batch,
     prefetch_for_write(at + 64);
     return true;
   };
-  const HeadsRead read = format.read_heads(count, stage.chain, look);
+  const HeadsRead read = format.read_heads(!batch.any_tails, count, stage.chain, look);
   if (__builtin_expect(read.fault != RingFault::none, 0)) give_up(read.fault);
   return read;
 }
@@ -273,22 +274,21 @@ inline void ReceiveRing::fill(Format& format, const Batch& batch, std::span<cons
   uint64_t bytes = 0;
   uint32_t tally = 0;
   const auto count = static_cast<uint32_t>(slots.size());
-  for (uint32_t i = 0; i < count; ++i) {
+  in_buffer_order(!batch.any_tails, count, [&](uint32_t i) {
     const unsigned slot = slots[i];
     const uint32_t length = batch.length[slot];
     const uint32_t total = length + kNetHeaderBytes;
     uint8_t* at = stage.at[i];
     copy_up_to_128(at, batch.head[slot].data(), std::min<uint32_t>(total, kHeadBytes));
     if (total > kHeadBytes) copy_tail(at + kHeadBytes, batch, slot);
-    if constexpr (!Format::kPublishedByWriting) format.write_used(i, stage.chain[i], total);
     bytes += length;
     tally += tallies[slot];
-  }
-  if constexpr (Format::kPublishedByWriting) {
-    format.template write_all_used<true>(stage.chain, count, count, [&](uint32_t i) {
-      return batch.length[slots[i]] + kNetHeaderBytes;
-    });
-  }
+  });
+  // Not while the buffers are filled: a driver's CPU fetches ahead of the entries that it reads,
+  // and takes away again and again a line that is written bit by bit.
+  format.template write_all_used<true>(stage.chain, count, count, [&](uint32_t i) {
+    return batch.length[slots[i]] + kNetHeaderBytes;
+  });
   result.delivered += count;
   result.bytes += bytes;
   result.tally += tally;

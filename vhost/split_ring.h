@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include "vhost/buffer_order.h"
 #include "vhost/guest_memory.h"
 #include "vhost/ring_format.h"
 
@@ -33,13 +34,22 @@ class SplitRing {
   // Whether the driver has ever made anything available, but for the moment when its index is 0
   // again.
   bool filled() const noexcept { return __atomic_load_n(&avail_->index, __ATOMIC_RELAXED) != 0; }
-  void prefetch_available() const noexcept { prefetch(avail_); }
+  // What a burst looks at first. Any thread.
+  void prefetch_available() const noexcept {
+    constexpr uint32_t kPerLine = 64 / sizeof(uint16_t);
+    prefetch(avail_);
+    const uint32_t next = __atomic_load_n(&next_avail_, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < 3 * kPerLine; i += kPerLine) {
+      prefetch(&avail_entries_[(next + i) & mask_]);
+    }
+  }
 
   // The next `count` chains (REQUIRES: that many are available), in two stages: ids, while the
   // descriptors and what returning them writes is on its way; then action(i, step, descriptor) for
-  // each, until it returns false.
+  // each, in the order of in_buffer_order(). What comes behind one for which it returns false is
+  // not read.
   template <typename Action>
-  [[gnu::always_inline]] HeadsRead read_heads(unsigned count, Chain* chains,
+  [[gnu::always_inline]] HeadsRead read_heads(bool scattered, uint32_t count, Chain* chains,
                                               Action action) noexcept {
     // In locals: what is stored meanwhile could be one of them, as far as the compiler knows.
     const Descriptor* const descriptors = descriptors_;
@@ -48,7 +58,7 @@ class SplitRing {
     const uint32_t next = next_avail_;
     const uint16_t size = size_;
     HeadsRead read;
-    for (unsigned i = 0; i < count; ++i) {
+    for (uint32_t i = 0; i < count; ++i) {
       const uint16_t id = __atomic_load_n(&entries[(next + i) & mask], __ATOMIC_RELAXED);
       if (__builtin_expect(id >= size, 0)) {
         read.fault = RingFault::descriptor_id;
@@ -59,11 +69,10 @@ class SplitRing {
       prefetch(&descriptors[id]);
     }
     prefetch_used(count);
-    for (unsigned i = 0; i < count; ++i) {
-      if (action(i, i, read_descriptor(&descriptors[chains[i].id]))) continue;
-      count = i;
-      break;
-    }
+    in_buffer_order(scattered, count, [&](uint32_t i) {
+      if (__builtin_expect(i >= count, 0)) return;
+      if (!action(i, i, read_descriptor(&descriptors[chains[i].id]))) count = i;
+    });
     read.count = count;
     read.steps = count;
     return read;
@@ -125,17 +134,29 @@ class SplitRing {
     return Step::link;
   }
 
-  static constexpr bool kPublishedByWriting = false;
   static constexpr uint32_t steps(Chain) noexcept { return 1; }
   // Past chains that were read.
   void advance(uint32_t steps) noexcept {
-    next_avail_ = static_cast<uint16_t>(next_avail_ + steps);
+    __atomic_store_n(&next_avail_, static_cast<uint16_t>(next_avail_ + steps), __ATOMIC_RELAXED);
   }
   // One store of eight bytes; the entries are aligned to four.
   void write_used(uint32_t step, Chain chain, uint32_t length) noexcept {
     const uint64_t both = chain.id | uint64_t{length} << 32;
     static_assert(sizeof(both) == sizeof(UsedElement));
     std::memcpy(&used_entries_[(next_used_ + step) & mask_], &both, sizeof(both));
+  }
+  // Of `count` chains behind each other: length_of(i). `kWrote` and the number of steps are the
+  // packed format's.
+  template <bool kWrote, typename LengthOf>
+  [[gnu::always_inline]] void write_all_used(const Chain* chains, uint32_t count,
+                                             uint32_t /*steps*/, LengthOf length_of) noexcept {
+    UsedElement* const used = used_entries_;  // in locals, as above
+    const uint32_t next = next_used_;
+    const uint32_t mask = mask_;
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint64_t both = chains[i].id | uint64_t{length_of(i)} << 32;
+      std::memcpy(&used[(next + i) & mask], &both, sizeof(both));
+    }
   }
   // Publishes what was written into the used ring, and tells whether the driver wants an interrupt
   // (virtio 1.2, 2.7.10).
@@ -179,11 +200,13 @@ class SplitRing {
   }
 
   // Gets the lines on their way that returning `count` chains writes, and the one publish() reads.
-  void prefetch_used(unsigned count) const noexcept {
-    for (unsigned i = 0; i < count; i += 64 / sizeof(UsedElement)) {
-      prefetch_for_write(&used_entries_[(next_used_ + i) & mask_]);
-    }
-    prefetch_for_write(&used_entries_[(next_used_ + count - 1) & mask_]);  // they start amid a line
+  void prefetch_used(uint32_t count) const noexcept {
+    constexpr uint32_t kPerLine = 64 / sizeof(UsedElement);
+    const uint32_t amid = next_used_ % kPerLine;  // a line may have been begun
+    const uint32_t start = next_used_ - amid;
+    in_buffer_order(true, (amid + count + kPerLine - 1) / kPerLine, [&](uint32_t line) {
+      prefetch_for_write(&used_entries_[(start + line * kPerLine) & mask_]);
+    });
     prefetch_for_write(&used_->index);
     if (event_idx_) prefetch(used_event_);
   }

@@ -129,7 +129,7 @@ inline HeadsRead TransmitRing::read_heads(Format& format, Batch& batch, Burst& b
     }
     return true;
   };
-  const HeadsRead read = format.read_heads(count, &batch.chain[batch.count], look);
+  const HeadsRead read = format.read_heads(false, count, &batch.chain[batch.count], look);
   if (__builtin_expect(read.fault != RingFault::none, 0)) give_up(read.fault);
   return read;
 }
@@ -255,11 +255,13 @@ inline void TransmitRing::copy_heads(Batch& batch, const Burst& burst, unsigned 
                               0,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                               0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
   constexpr Vector32 kOneBuffer = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  bool tails = batch.any_tails;
   for (unsigned i = 0; i < count; ++i) {
     const unsigned slot = batch.count + i;
     const uint8_t* at = burst.at[i];
     if (__builtin_expect(at == nullptr, 0)) {
       if (batch.fault[slot] == FrameFault::none) batch.fault[slot] = assemble(batch, slot);
+      tails |= batch.tail[slot].segments != 0;
       continue;
     }
     const uint32_t total = batch.length[slot] + kNetHeaderBytes;
@@ -289,8 +291,11 @@ inline void TransmitRing::copy_heads(Batch& batch, const Burst& burst, unsigned 
       std::memcpy(head, &kPlain, sizeof(kPlain));
     }
     if (__builtin_expect(asks != 0, 0)) batch.fault[slot] = admit(batch, slot, header);
-    batch.tail[slot] = {at + in_head, 0, total > kHeadBytes ? 1u : 0u};
+    const bool has_tail = total > kHeadBytes;
+    batch.tail[slot] = {at + in_head, 0, has_tail ? 1u : 0u};
+    tails |= has_tail;
   }
+  batch.any_tails = tails;
 }
 
 inline bool TransmitRing::give_back(const Batch& batch, unsigned first, unsigned count) noexcept {
@@ -301,16 +306,10 @@ inline bool TransmitRing::give_back(const Batch& batch, unsigned first, unsigned
 template <class Format>
 inline bool TransmitRing::give_back_to(Format& format, const Batch& batch, unsigned first,
                                        unsigned count) noexcept {
+  const Chain* const chains = &batch.chain[first];
   uint32_t steps = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    const Chain chain = batch.chain[first + i];
-    if constexpr (!Format::kPublishedByWriting) format.write_used(steps, chain, 0);
-    steps += Format::steps(chain);
-  }
-  if constexpr (Format::kPublishedByWriting) {
-    format.template write_all_used<false>(&batch.chain[first], count, steps,
-                                          [](uint32_t) { return 0u; });
-  }
+  for (unsigned i = 0; i < count; ++i) steps += Format::steps(chains[i]);
+  format.template write_all_used<false>(chains, count, steps, [](uint32_t) { return 0u; });
   return publish_in(format, steps);
 }
 

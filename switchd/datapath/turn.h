@@ -79,6 +79,17 @@ inline Taken take(TurnContext& context, const PolledPort& polled) noexcept {
   return {};
 }
 
+// Gets on its way what delivering to the lists from `known` on begins with. Returns how many lists
+// there are now.
+inline unsigned prefetch_receivers(TurnContext& context, unsigned known) noexcept {
+  const bridge::EgressLists& lists = context.bridge.lists();
+  for (; known < lists.count(); ++known) {
+    const auto& rings = context.snapshot->receivers[lists.port(known)];
+    for (unsigned i = 0; i < rings.count; ++i) rings.ring[i]->prefetch_for_delivery();
+  }
+  return known;
+}
+
 // Returns how many bursts there are. Stops when another full burst might not fit.
 inline unsigned collect(TurnContext& context) noexcept {
   const std::vector<PolledPort>& ports = *context.ports;
@@ -86,6 +97,7 @@ inline unsigned collect(TurnContext& context) noexcept {
   const bridge::Topology& topology = *context.snapshot->topology;
   vhost::Batch& batch = context.batch;
   unsigned bursts = 0;
+  unsigned receivers = 0;
   const unsigned start = context.next_port < count ? context.next_port : 0;
   unsigned at = start;
   for (unsigned i = 0; i < count; ++i) {
@@ -97,6 +109,7 @@ inline unsigned collect(TurnContext& context) noexcept {
     context.taken[bursts++] = taken;
     context.bridge.forward(topology, batch, taken.burst, context.now,
                            context.counters[polled.port]);
+    receivers = prefetch_receivers(context, receivers);
   }
   // A turn that saw every port starts one further next time: who comes first finds the most buffers
   // in a receiver that is short of them.
@@ -179,10 +192,6 @@ inline void deliver_to(TurnContext& context, uint16_t port, vhost::ReceiveRing& 
 inline void deliver(TurnContext& context) noexcept {
   bridge::EgressLists& lists = context.bridge.lists();
   const auto& receivers = context.snapshot->receivers;
-  for (unsigned list = 0; list < lists.count(); ++list) {
-    const auto& rings = receivers[lists.port(list)];
-    for (unsigned i = 0; i < rings.count; ++i) rings.ring[i]->prefetch_for_delivery();
-  }
   for (unsigned list = 0; list < lists.count(); ++list) {
     const uint16_t port = lists.port(list);
     if (__builtin_expect(receivers[port].count == 1, 1)) {

@@ -266,6 +266,28 @@ TEST_F(ReceiveTest, TheWholeBatchInOneList) {
   }
 }
 
+// Buffers are looked at in an order of their own (buffer_order.h).
+TEST_F(ReceiveTest, FromAChainOnTheCarefulWayInOrder) {
+  constexpr uint16_t kFrames = 64;
+  for (const unsigned odd : {0u, 1u, 31u, 40u, 63u}) {
+    set_up(256, kModern);
+    batch_->clear();
+    sent_.clear();
+    first_ = 0;
+    std::vector<Bytes> expected;
+    std::vector<std::vector<Descriptor>> buffers;
+    for (unsigned i = 0; i < kFrames; ++i) {
+      buffers.push_back(i == odd || i == 50 ? std::vector{buffer(20), buffer(80)}
+                                            : std::vector{buffer(100)});
+      offer(buffers.back());
+      expected.push_back(arriving(frame(60, i)));
+    }
+    EXPECT_EQ(kFrames, deliver().delivered);
+    ASSERT_EQ(kFrames, driver_->used_index());
+    for (uint16_t i = 0; i < kFrames; ++i) EXPECT_EQ(expected[i], read(buffers[i], 72)) << i;
+  }
+}
+
 TEST_F(ReceiveTest, TheOrderOfTheListIsTheOrderOfArrival) {
   offer_buffers(4);
   for (unsigned i = 0; i < 4; ++i) frame(60 + i, i);
