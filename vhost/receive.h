@@ -20,6 +20,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <span>
 
@@ -99,6 +100,7 @@ class ReceiveRing : public Ring {
     uint32_t pieces = 0;
     uint32_t walked = 0;  // links, of all plans of a delivery
     uint32_t noted = 0;   // used chains, likewise
+    bool direct = true;   // the last plan began with a buffer of one descriptor
     Used used[kMaxRingSize];
     uint64_t capacity = 0;
     Chain chain[kMaxRingSize];

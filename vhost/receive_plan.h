@@ -6,18 +6,31 @@
 
 namespace vhost {
 
-// Gets the first lines of `count` buffers behind `taken`, whatever their shape, on their way.
-// Nothing read here is used for anything else.
+// Gets the first lines of `count` buffers behind `taken`, whatever their shape, on their way: of
+// those in tables when the tables are there. Nothing read here is used for anything else.
 inline void ReceiveRing::prefetch_chains(uint32_t taken, uint32_t count) noexcept {
-  const auto look = [this](const Descriptor& link) {
+  constexpr uint32_t kTables = 64;
+  constexpr uint32_t kLinks = 4;
+  struct Table {
+    const Descriptor* at;
+    uint32_t links;
+  };
+  std::array<Table, kTables> tables;
+  uint32_t found = 0;
+  const auto look = [&](const Descriptor& link) {
     uint8_t* at = memory_.translate(link.address, link.length);
-    if ((link.flags & kDescIndirect) != 0) {
-      prefetch(at);
-    } else {
-      prefetch_for_write(at);
-    }
+    if ((link.flags & kDescIndirect) == 0) return prefetch_for_write(at);
+    prefetch(at);
+    if (at == nullptr || found == kTables) return;
+    const auto links = static_cast<uint32_t>(link.length / sizeof(Descriptor));
+    tables[found++] = {reinterpret_cast<const Descriptor*>(at), std::min(links, kLinks)};
   };
   is_packed_ ? packed_.glance(taken, count, look) : split_.glance(taken, count, look);
+  for (const Table& table : std::span(tables).first(found)) {
+    for (uint32_t i = 0; i < table.links; ++i) {
+      prefetch_for_write(memory_.translate(read_descriptor(&table.at[i]).address, 1));
+    }
+  }
 }
 
 // Finds room for `need` bytes behind `taken` steps, claiming nothing.
@@ -27,7 +40,11 @@ inline ReceiveRing::Outcome ReceiveRing::plan(uint32_t taken, uint32_t available
   out.steps = 0;
   out.pieces = 0;
   out.capacity = 0;
-  if (!is_packed_) plan_direct(taken, available, need, out);
+  // A driver's buffers are mostly all of one kind: the other way is not tried for each frame.
+  if (!is_packed_ && out.direct) {
+    plan_direct(taken, available, need, out);
+    out.direct = out.buffers != 0;
+  }
   while (out.capacity < need) {
     if (!mergeable_ && out.buffers == 1) return Outcome::too_small;
     if (out.walked >= kLinksPerDelivery) return Outcome::no_buffer;
