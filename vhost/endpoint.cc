@@ -77,7 +77,6 @@ class Endpoint::Impl {
 
   door::DoorSettings door_settings() const {
     door::DoorSettings door;
-    door.port_name = settings_.name;
     door.public_socket = settings_.socket;
     door.private_socket = settings_.private_socket;
     door.access = settings_.access;

@@ -27,15 +27,12 @@ int duplicate(int descriptor) {
   return copy;
 }
 
-// The socket of a port and ours are made the same way; only the noun differs.
 vhost::door::SocketFile make_socket(const std::filesystem::path& path,
                                     const vhost::SocketAccess& access) {
   try {
-    return vhost::door::SocketFile("control", path, access, kBacklog);
+    return vhost::door::SocketFile(path, access, kBacklog);
   } catch (const vhost::door::SocketError& error) {
-    std::string message = error.what();
-    if (message.starts_with("port ")) message.erase(0, std::string_view("port ").size());
-    throw vhost::door::SocketError(message);
+    throw vhost::door::SocketError(std::string("control ") + error.what());
   }
 }
 

@@ -82,7 +82,8 @@ TEST_F(Input, ASocketInUse) {
   const std::string path = net_.process.socket("taken");
   const frontend::FileDescriptor holder = listener(path);
   const auto add = [&] { net_.process.call("port.add", {{"name", "new"}, {"socket", path}}); };
-  EXPECT_THAT(add, ThrowsMessage<client::RpcError>(HasSubstr(path)));
+  EXPECT_THAT(add, ThrowsMessage<client::RpcError>(AllOf(HasSubstr("port new: socket " + path),
+                                                         Not(HasSubstr("port new: port")))));
   frontend::Connection::connect(path);  // its holder still has it
 }
 

@@ -106,8 +106,8 @@ std::shared_ptr<Entrance> Door::Impl::make_entrance() {
     return std::make_shared<Connector>(loop_, settings_.public_socket, settings_.access, limits_,
                                        disposer_, std::move(host));
   }
-  return std::make_shared<Listener>(loop_, settings_.port_name, settings_.public_socket,
-                                    settings_.access, limits_, std::move(host));
+  return std::make_shared<Listener>(loop_, settings_.public_socket, settings_.access, limits_,
+                                    std::move(host));
 }
 
 // What earlier VMMs have left behind will not close (disposer.h): theirs is the port that waits.

@@ -36,7 +36,6 @@
 namespace vhost::door {
 
 struct DoorSettings {
-  std::string port_name;                 // for messages to people
   std::filesystem::path public_socket;   // where VMMs connect, or the VMM listens (access)
   std::filesystem::path private_socket;  // where rte_vhost listens; must exist before a VMM comes
   SocketAccess access;

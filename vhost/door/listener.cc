@@ -11,13 +11,12 @@ namespace vhost::door {
 
 using boost::asio::posix::stream_descriptor;
 
-Listener::Listener(boost::asio::io_context& loop, const std::string& port,
-                   const std::filesystem::path& socket, const SocketAccess& access,
-                   const DoorLimits& limits, EntranceHost host)
+Listener::Listener(boost::asio::io_context& loop, const std::filesystem::path& socket,
+                   const SocketAccess& access, const DoorLimits& limits, EntranceHost host)
     : access_(access),
       limits_(limits),
       host_(std::move(host)),
-      file_(port, socket, access, limits.backlog),
+      file_(socket, access, limits.backlog),
       acceptor_(loop, file_.fd()),
       pause_(loop),
       admissions_(limits.admissions_per_second),

@@ -24,9 +24,8 @@ namespace vhost::door {
 
 class Listener : public Entrance, public std::enable_shared_from_this<Listener> {
  public:
-  Listener(boost::asio::io_context& loop, const std::string& port,
-           const std::filesystem::path& socket, const SocketAccess& access,
-           const DoorLimits& limits, EntranceHost host);
+  Listener(boost::asio::io_context& loop, const std::filesystem::path& socket,
+           const SocketAccess& access, const DoorLimits& limits, EntranceHost host);
   ~Listener() override { acceptor_.release(); }  // the file closes its own descriptor
 
   void open() override { await_vmm(); }

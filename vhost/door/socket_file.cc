@@ -54,10 +54,10 @@ class HiddenName {
   std::string name_;
 };
 
-// Makes one listening socket; each step throws SocketError in the name of the port.
+// Makes one listening socket; each step throws SocketError.
 class SocketMaker {
  public:
-  SocketMaker(const std::string& owner, const fs::path& path) : owner_(owner), path_(path) {
+  explicit SocketMaker(const fs::path& path) : path_(path) {
     check_length();
     open_directory();
   }
@@ -79,7 +79,7 @@ class SocketMaker {
 
  private:
   [[noreturn]] void fail(const std::string& why) const {
-    throw SocketError("port " + owner_ + ": socket " + path_.string() + ": " + why);
+    throw SocketError("socket " + path_.string() + ": " + why);
   }
 
   void check_length() const {
@@ -180,21 +180,19 @@ class SocketMaker {
     fail(error == EEXIST ? in_use() : "cannot be moved into place: " + cause(error));
   }
 
-  const std::string& owner_;
   const fs::path& path_;
   UniqueFd directory_;
 };
 
 }  // namespace
 
-SocketFile::SocketFile(const std::string& owner, const fs::path& path, const SocketAccess& access,
-                       int backlog)
+SocketFile::SocketFile(const fs::path& path, const SocketAccess& access, int backlog)
     : path_(path) {
   struct stat identity {};
   try {
-    fd_ = SocketMaker(owner, path_).make(access, backlog, identity);
+    fd_ = SocketMaker(path_).make(access, backlog, identity);
   } catch (const std::system_error& error) {
-    throw SocketError("port " + owner + ": socket " + path.string() + ": " + error.what());
+    throw SocketError("socket " + path.string() + ": " + error.what());
   }
   device_ = identity.st_dev;
   inode_ = identity.st_ino;

@@ -35,9 +35,8 @@ inline constexpr std::size_t kMaxSocketPath = 107;
 
 class SocketFile {
  public:
-  // Listens at `path`. `owner` names the port in messages.
-  SocketFile(const std::string& owner, const std::filesystem::path& path,
-             const SocketAccess& access, int backlog);
+  // Listens at `path`. Whose socket it is, callers add to what is thrown.
+  SocketFile(const std::filesystem::path& path, const SocketAccess& access, int backlog);
   ~SocketFile();  // unlinks the path if it is still ours, then closes
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;

@@ -220,7 +220,6 @@ class DoorTest : public ::testing::Test {
   static constexpr seconds kDeadline{20};
 
   DoorTest() {
-    settings_.port_name = "p0";
     settings_.public_socket = directory_ / "p0.sock";
     settings_.private_socket = directory_ / "private";
     settings_.features = (uint64_t{1} << 32) | kFeatureProtocolFeatures | kFeatureLogAll;

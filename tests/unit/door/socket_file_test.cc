@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 class SocketFileTest : public ::testing::Test {
  protected:
   std::unique_ptr<SocketFile> make(const SocketAccess& access = {}) {
-    return std::make_unique<SocketFile>("p0", path_, access, 4);
+    return std::make_unique<SocketFile>(path_, access, 4);
   }
   std::string refused(const SocketAccess& access = {}) {
     try {
@@ -62,7 +62,7 @@ TEST_F(SocketFileTest, TakesOverAPathWhoseOwnerIsGone) {
 TEST_F(SocketFileTest, APathInUseIsAClearErrorAndStaysUntouched) {
   const UniqueFd other = listen_at(path_);
   const ino_t before = status().st_ino;
-  EXPECT_THAT(refused(), AllOf(HasSubstr("port p0"), HasSubstr(path_.string()), HasSubstr("in use"),
+  EXPECT_THAT(refused(), AllOf(HasSubstr("socket " + path_.string()), HasSubstr("in use"),
                                HasSubstr("choose another path")));
   EXPECT_EQ(before, status().st_ino);
   EXPECT_EQ(1u, entries());
