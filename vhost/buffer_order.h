@@ -3,10 +3,10 @@
 // A driver mostly posts its buffers as they lie in memory and reads them in that order. The
 // hardware prefetchers of its CPU then run ahead of it, into buffers that are being written here,
 // and those of this CPU ahead of the writing: each line changes hands more often than it is used,
-// and a line that was fetched for reading costs several times as much to write as one that was not
-// fetched at all. Written in an order that no prefetcher follows, short frames cost two thirds of
-// the cycles where the two CPUs are far from each other. Long ones are better written in order:
-// most of their lines are written to the end, for which prefetching is good.
+// and a line that was fetched for reading costs more to write than one that was not fetched at all.
+// So short frames are written in an order that no prefetcher follows (the cell
+// pair-64-256macs-touch of perf/compare shows what it is worth). Long ones are better written in
+// order: most of their lines are written to the end, for which prefetching is good.
 //
 // Frames keep their order all the same: it is that of the used ring.
 //

@@ -51,8 +51,8 @@ class PackedRing {
     prefetch(&descriptors_[avail_.at.load(std::memory_order_relaxed)]);
   }
 
-  // Up to `count` chains as they follow each other: action(i, step, first descriptor) for each,
-  // until it returns false.
+  // Up to `count` chains, always as they follow each other: action(i, step, first descriptor) for
+  // each, until it returns false.
   template <typename Action>
   [[gnu::always_inline]] HeadsRead read_heads(bool /*scattered*/, uint32_t count, Chain* chains,
                                               Action action) noexcept {
@@ -141,7 +141,6 @@ class PackedRing {
     return Step::link;
   }
 
-  // Used descriptors are written all at once, behind what is copied into their buffers.
   static constexpr uint32_t steps(Chain chain) noexcept { return chain.steps; }
   // Past chains that were read.
   void advance(uint32_t steps) noexcept { avail_.pass(steps, size_); }

@@ -46,8 +46,8 @@ class SplitRing {
 
   // The next `count` chains (REQUIRES: that many are available), in two stages: ids, while the
   // descriptors and what returning them writes is on its way; then action(i, step, descriptor) for
-  // each, in the order of in_buffer_order(). What comes behind one for which it returns false is
-  // not read.
+  // each, in the order of in_buffer_order(). What counts ends before the first for which it returns
+  // false; chains behind that one may have been shown to it all the same.
   template <typename Action>
   [[gnu::always_inline]] HeadsRead read_heads(bool scattered, uint32_t count, Chain* chains,
                                               Action action) noexcept {
